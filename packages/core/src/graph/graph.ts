@@ -1,0 +1,80 @@
+import type { JsonObject, Ports, StepPlugin } from '@joyul/plugin-api';
+import type { SourceRange } from '../diagnostics/source.ts';
+
+/** A plugin that a pipeline uses, and where its code is. */
+export interface ResolvedPlugin {
+  /** The package name, such as `@joyul/step-train`. */
+  readonly packageName: string;
+  readonly version: string;
+  /** The file that a worker imports. */
+  readonly entry: string;
+  /** Digest of the plugin's own code, part of the fingerprint. */
+  readonly codeDigest: string;
+  readonly plugin: StepPlugin;
+}
+
+/** One end of an edge: an output port of another step. */
+export interface PortReference {
+  readonly step: string;
+  readonly port: string;
+}
+
+/** How often and when a failed attempt is tried again. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  readonly delayMs: number;
+  /** The delay grows by this factor each time. */
+  readonly factor: number;
+  readonly maxDelayMs: number;
+  /** Share of the delay that is random, from 0 to 1. */
+  readonly jitter: number;
+  /** Only failures with one of these exit or error codes are tried again; absent means all. */
+  readonly on?: readonly (number | string)[];
+}
+
+/** One step, ready to be planned: params resolved and validated, inputs wired and type-checked. */
+export interface GraphStep {
+  /** Unique; matrix instances look like `train@lr=0.001`. */
+  readonly id: string;
+  /** The key in the YAML file; several matrix instances share it. */
+  readonly group: string;
+  readonly plugin: ResolvedPlugin;
+  /** After defaults and expressions. Secrets stay as references until the step starts. */
+  readonly params: JsonObject;
+  /** By input port, in the order written. */
+  readonly inputs: Readonly<Record<string, readonly PortReference[]>>;
+  /** The plugin's output ports, with those that depend on the params. */
+  readonly outputs: Ports;
+  /** Ids of the steps whose outputs this one reads, in code-unit order. */
+  readonly needs: readonly string[];
+  readonly retry: RetryPolicy;
+  readonly timeoutMs?: number;
+  /** What the step takes from each pool while it runs; `cpu` counts cores. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Whether outputs may be reused and kept. */
+  readonly cache: 'rw' | 'ro' | 'wo' | 'off';
+  /** Declared environment variables, after expressions. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** False when `if:` was false: the step and what needs it are left out. */
+  readonly isEnabled: boolean;
+  /** Where the step is declared, for messages. */
+  readonly range: SourceRange;
+}
+
+/** A linked pipeline: ports checked, no cycles. */
+export interface Graph {
+  readonly name: string;
+  /** Absolute. */
+  readonly projectDir: string;
+  /** The pipeline file, relative to the project. */
+  readonly file: string;
+  readonly params: JsonObject;
+  readonly seed: number;
+  /** In an order in which each step comes after all that it needs. */
+  readonly steps: readonly GraphStep[];
+  readonly byId: ReadonlyMap<string, GraphStep>;
+  /** Capacity of each pool; `cpu` is the number of cores unless the pipeline says otherwise. */
+  readonly pools: Readonly<Record<string, number>>;
+}
+
