@@ -1,1 +1,14 @@
-export {};
+export { digestFile, downloadFile } from './download.ts';
+export type { FetchOptions, Integrity } from './download.ts';
+export {
+  fetchFirst,
+  fetchSource,
+  findModelFolder,
+  isLocalReference,
+  parseReference,
+} from './fetch-source.ts';
+export type { FetchedSource, Reference } from './fetch-source.ts';
+export { listPypiFiles } from './registries.ts';
+export { SourceError } from './source-error.ts';
+export { extractTar } from './tar.ts';
+export { extractZip } from './zip.ts';

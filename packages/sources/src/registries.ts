@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { FetchOptions, Integrity } from './download.ts';
+import { request } from './download.ts';
+import { SourceError } from './source-error.ts';
+
+/** A file that a registry offers, and how to check it. */
+export interface RegistryFile {
+  readonly url: string;
+  readonly version: string;
+  readonly filename: string;
+  readonly integrity?: Integrity;
+  readonly headers: Record<string, string>;
+}
+
+const readText = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** The npm registry and its headers, from the environment and the `.npmrc` files of project and user. */
+function npmRegistry(projectDir: string | undefined): { base: string; headers: Record<string, string> } {
+  const settings = new Map<string, string>();
+  for (const folder of [homedir(), ...(projectDir === undefined ? [] : [projectDir])]) {
+    for (const line of readText(join(folder, '.npmrc')).split('\n')) {
+      const at = line.indexOf('=');
+      if (at > 0) settings.set(line.slice(0, at).trim(), line.slice(at + 1).trim());
+    }
+  }
+  const chosen =
+    process.env['npm_config_registry'] ?? settings.get('registry') ?? 'https://registry.npmjs.org/';
+  const base = chosen.endsWith('/') ? chosen : `${chosen}/`;
+  const token = settings.get(`${base.replace(/^https?:/, '')}:_authToken`);
+  return { base, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+}
+
+/** Finds a package's tarball on the npm registry; without a version the `latest` tag counts. */
+export async function findNpmPackage(
+  name: string,
+  version: string | undefined,
+  options: FetchOptions,
+): Promise<RegistryFile> {
+  const { base, headers } = npmRegistry(options.projectDir);
+  const response = await request(`${base}${name.replace('/', '%2f')}`, options, headers);
+  if (response.status === 404) {
+    throw new SourceError('NOT_FOUND', `The npm registry has no package ${name}.`, 'Check the name.');
+  }
+  if (!response.ok)
+    throw new SourceError(
+      'HTTP',
+      `The npm registry answered ${response.status} for ${name}.`,
+      'Try again later.',
+    );
+  // The registry's documented answer; only these fields are read.
+  const manifest = (await response.json()) as {
+    readonly 'dist-tags': Record<string, string>;
+    readonly versions: Record<
+      string,
+      { readonly dist: { readonly tarball: string; readonly integrity?: string } }
+    >;
+  };
+  const wanted = version ?? manifest['dist-tags']['latest'] ?? '';
+  const dist = manifest.versions[wanted]?.dist;
+  if (dist === undefined) {
+    const known = Object.keys(manifest.versions).slice(-5).join(', ');
+    throw new SourceError(
+      'NOT_FOUND',
+      `${name} has no version ${wanted}.`,
+      `Write one of its versions, such as ${known}.`,
+    );
+  }
+  const [algorithm, value] = (dist.integrity ?? '').split(/-(.*)/s);
+  const integrity: Integrity | undefined =
+    algorithm === 'sha512' && value !== undefined ? { algorithm, value, encoding: 'base64' } : undefined;
+  return {
+    url: dist.tarball,
+    version: wanted,
+    filename: 'package.tgz',
+    headers,
+    ...(integrity === undefined ? {} : { integrity }),
+  };
+}
+
+/** The package index that pip would use: the environment first, then pip's own files. */
+export function pypiIndex(): string {
+  const files = [
+    join(homedir(), '.config', 'pip', 'pip.conf'),
+    join(homedir(), '.pip', 'pip.conf'),
+    '/etc/pip.conf',
+  ];
+  const configured = files
+    .map((file) => /^\s*index-url\s*=\s*(\S+)/m.exec(readText(file))?.[1])
+    .find((url) => url !== undefined);
+  const url = process.env['PIP_INDEX_URL'] ?? configured ?? 'https://pypi.org/simple';
+  return url.endsWith('/') ? url : `${url}/`;
+}
+
+/** One file in the simple index's JSON answer (PEP 691). */
+export interface PypiFile {
+  readonly filename: string;
+  readonly url: string;
+  readonly hashes: Record<string, string>;
+}
+
+/** All files of a project on the Python package index. */
+export async function listPypiFiles(
+  name: string,
+  options: Pick<FetchOptions, 'signal' | 'connectTimeoutMs'>,
+): Promise<readonly PypiFile[]> {
+  const page = `${pypiIndex()}${name.toLowerCase().replace(/[-_.]+/g, '-')}/`;
+  const response = await request(page, options, { accept: 'application/vnd.pypi.simple.v1+json' });
+  if (response.status === 404) {
+    throw new SourceError('NOT_FOUND', `The Python package index has no package ${name}.`, 'Check the name.');
+  }
+  if (!response.ok)
+    throw new SourceError(
+      'HTTP',
+      `The Python package index answered ${response.status} for ${name}.`,
+      'Try again later.',
+    );
+  const { files } = (await response.json()) as { readonly files: readonly PypiFile[] }; // PEP 691
+  return files.map((file) => ({ ...file, url: new URL(file.url, page).href }));
+}
+
+/** `NAME-VERSION…` of a wheel or a source archive. */
+const versionOf = (filename: string): string =>
+  filename.endsWith('.whl')
+    ? (filename.split('-')[1] ?? '')
+    : (/-([^-]+)\.(?:tar\.gz|zip)$/.exec(filename)?.[1] ?? '');
+
+const compareVersions = (left: string, right: string): number => {
+  const parts = (version: string): number[] =>
+    version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  const [a, b] = [parts(left), parts(right)];
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+};
+
+/** Finds a package's platform-independent wheel, else its source archive. */
+export async function findPypiPackage(
+  name: string,
+  version: string | undefined,
+  options: FetchOptions,
+): Promise<RegistryFile> {
+  const all = await listPypiFiles(name, options);
+  const usable = all.filter((file) => /-none-any\.whl$|\.tar\.gz$|\.zip$/.test(file.filename));
+  const versions = [...new Set(usable.map((file) => versionOf(file.filename)))].sort(compareVersions);
+  const wanted = version ?? versions.at(-1);
+  const candidates = usable.filter((file) => versionOf(file.filename) === wanted);
+  const chosen = candidates.find((file) => file.filename.endsWith('.whl')) ?? candidates[0];
+  if (chosen === undefined || wanted === undefined) {
+    throw new SourceError(
+      'NOT_FOUND',
+      `${name} has no version ${version ?? ''} that fits every platform.`,
+      `Write one of its versions, such as ${versions.slice(-5).join(', ')}.`,
+    );
+  }
+  const sha256 = chosen.hashes['sha256'];
+  return {
+    url: chosen.url,
+    version: wanted,
+    filename: chosen.filename,
+    headers: {},
+    ...(sha256 === undefined ? {} : { integrity: { algorithm: 'sha256', value: sha256, encoding: 'hex' } }),
+  };
+}
