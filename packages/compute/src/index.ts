@@ -1,1 +1,13 @@
-export {};
+export { chooseBackend, createSession } from './backend.ts';
+export type { ChosenBackend } from './backend.ts';
+export { differentiableOps, gradients } from './gradients.ts';
+export { constant, scalar, sizeOf } from './ir.ts';
+export type { DType, Tensor, TensorData, Variable } from './ir.ts';
+export { cacheDir } from './native/addon.ts';
+export { loadBinding } from './native/binding.ts';
+export * from './ops/index.ts';
+export { adamW, clipByGlobalNorm, momentNames } from './optimizers/adamw.ts';
+export type { AdamWOptions, AdamWPowers, AdamWTarget } from './optimizers/adamw.ts';
+export { Program } from './program.ts';
+export type { Entry, EntryBuilder, Update } from './program.ts';
+export type { Feeds, Session } from './session.ts';

@@ -1,0 +1,140 @@
+import type * as Tfjs from '@tensorflow/tfjs-core';
+import type { Node } from './ir.ts';
+
+/** Computes a node's outputs from its inputs, inside a tidy scope. */
+type Kernel = (
+  tf: typeof Tfjs,
+  inputs: readonly Tfjs.Tensor[],
+  node: Node,
+) => Tfjs.Tensor | readonly Tfjs.Tensor[];
+
+const at = (inputs: readonly Tfjs.Tensor[], index: number): Tfjs.Tensor => {
+  const tensor = inputs[index];
+  if (tensor === undefined) throw new Error(`Internal error: no input ${index}.`);
+  return tensor;
+};
+
+type TwoOperands = (left: Tfjs.Tensor, right: Tfjs.Tensor) => Tfjs.Tensor;
+type OneOperand = (x: Tfjs.Tensor) => Tfjs.Tensor;
+
+const binary =
+  (pick: (tf: typeof Tfjs) => TwoOperands): Kernel =>
+  (tf, inputs) =>
+    pick(tf)(at(inputs, 0), at(inputs, 1));
+const unary =
+  (pick: (tf: typeof Tfjs) => OneOperand): Kernel =>
+  (tf, inputs) =>
+    pick(tf)(at(inputs, 0));
+
+const shapeOf = (node: Node): number[] => [...(node.outputs[0]?.shape ?? [])];
+/** The whole numbers of a constant input. */
+const numbers = (node: Node, index: number): number[] => [...(node.inputs[index]?.node.data ?? [])];
+const keeps = (node: Node): boolean => node.attributes['keepDims'] === true;
+
+const matMul: Kernel = (tf, inputs, node) =>
+  tf.matMul(
+    at(inputs, 0),
+    at(inputs, 1),
+    node.attributes['transposeA'] === true,
+    node.attributes['transposeB'] === true,
+  );
+
+/** Sums rows in JavaScript: WebAssembly has no kernel for it. */
+const segmentSum: Kernel = (tf, inputs, node) => {
+  const [values, indices] = [at(inputs, 0).dataSync(), at(inputs, 1).dataSync()];
+  const shape = shapeOf(node);
+  const width = shape.slice(1).reduce((a, b) => a * b, 1);
+  const result = new Float32Array((shape[0] ?? 0) * width);
+  for (let row = 0; row < indices.length; row++) {
+    const target = (indices[row] ?? 0) * width;
+    for (let column = 0; column < width; column++)
+      result[target + column] = (result[target + column] ?? 0) + (values[row * width + column] ?? 0);
+  }
+  return tf.tensor(result, shape);
+};
+
+const sparseCrossEntropy: Kernel = (tf, inputs) => {
+  const [logits, labels] = [at(inputs, 0), at(inputs, 1)];
+  const target = tf.cast(tf.oneHot(tf.cast(labels, 'int32'), logits.shape.at(-1) ?? 0), 'float32');
+  return [tf.neg(tf.sum(tf.mul(target, tf.logSoftmax(logits)), -1)), tf.sub(tf.softmax(logits), target)];
+};
+
+/** erf by its power series for small x and its continued fraction otherwise would be slow here: tfjs' own, where it is. */
+const erf: Kernel = (tf, inputs) => {
+  const x = at(inputs, 0);
+  if (tf.getKernel('Erf', tf.getBackend()) !== null && tf.getKernel('Erf', tf.getBackend()) !== undefined)
+    return tf.erf(x);
+  return tf.tensor(Float32Array.from(x.dataSync(), erfOf), x.shape);
+};
+
+/** erf(x), from W. J. Cody's rational approximations in the form of Numerical Recipes' erfc, relative error below 1.2e-7. */
+function erfOf(x: number): number {
+  const t = 1 / (1 + 0.5 * Math.abs(x));
+  const exponent =
+    -x * x -
+    1.26551223 +
+    t *
+      (1.00002368 +
+        t *
+          (0.37409196 +
+            t *
+              (0.09678418 +
+                t *
+                  (-0.18628806 +
+                    t *
+                      (0.27886807 +
+                        t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+  const complement = t * Math.exp(exponent);
+  return x >= 0 ? 1 - complement : complement - 1;
+}
+
+/** What runs each operation of the intermediate representation on tfjs' own backends. */
+export const eagerKernels: Readonly<Record<string, Kernel>> = {
+  AddV2: binary((tf) => tf.add),
+  Sub: binary((tf) => tf.sub),
+  Mul: binary((tf) => tf.mul),
+  RealDiv: binary((tf) => tf.div),
+  Maximum: binary((tf) => tf.maximum),
+  Minimum: binary((tf) => tf.minimum),
+  SquaredDifference: binary((tf) => tf.squaredDifference),
+  Equal: binary((tf) => tf.equal),
+  NotEqual: binary((tf) => tf.notEqual),
+  GreaterEqual: binary((tf) => tf.greaterEqual),
+  Less: binary((tf) => tf.less),
+  BiasAdd: binary((tf) => tf.add),
+  Neg: unary((tf) => tf.neg),
+  Square: unary((tf) => tf.square),
+  Sqrt: unary((tf) => tf.sqrt),
+  Rsqrt: unary((tf) => tf.rsqrt),
+  Exp: unary((tf) => tf.exp),
+  Log: unary((tf) => tf.log),
+  Tanh: unary((tf) => tf.tanh),
+  Sigmoid: unary((tf) => tf.sigmoid),
+  Relu: unary((tf) => tf.relu),
+  Erf: erf,
+  Softmax: unary((tf) => (x) => tf.softmax(x)),
+  LogSoftmax: unary((tf) => (x) => tf.logSoftmax(x)),
+  Identity: unary((tf) => tf.clone),
+  Cast: (tf, inputs, node) =>
+    tf.cast(
+      at(inputs, 0),
+      node.outputs[0]?.dtype === 'int32' ? 'int32' : node.outputs[0]?.dtype === 'bool' ? 'bool' : 'float32',
+    ),
+  SelectV2: (tf, inputs) => tf.where(tf.cast(at(inputs, 0), 'bool'), at(inputs, 1), at(inputs, 2)),
+  Reshape: (tf, inputs, node) => tf.reshape(at(inputs, 0), shapeOf(node)),
+  Transpose: (tf, inputs, node) => tf.transpose(at(inputs, 0), numbers(node, 1)),
+  Slice: (tf, inputs, node) => tf.slice(at(inputs, 0), numbers(node, 1), numbers(node, 2)),
+  ConcatV2: (tf, inputs, node) => tf.concat(inputs.slice(0, -1), numbers(node, inputs.length - 1)[0] ?? 0),
+  BroadcastTo: (tf, inputs, node) => tf.broadcastTo(at(inputs, 0), shapeOf(node)),
+  GatherV2: (tf, inputs) => tf.gather(at(inputs, 0), tf.cast(at(inputs, 1), 'int32')),
+  UnsortedSegmentSum: segmentSum,
+  OneHot: (tf, inputs, node) =>
+    tf.cast(tf.oneHot(tf.cast(at(inputs, 0), 'int32'), Number(node.attributes['depth'])), 'float32'),
+  Sum: (tf, inputs, node) => tf.sum(at(inputs, 0), numbers(node, 1), keeps(node)),
+  Mean: (tf, inputs, node) => tf.mean(at(inputs, 0), numbers(node, 1), keeps(node)),
+  Max: (tf, inputs, node) => tf.max(at(inputs, 0), numbers(node, 1), keeps(node)),
+  ArgMax: (tf, inputs) => tf.argMax(at(inputs, 0), -1),
+  MatMul: matMul,
+  BatchMatMulV2: matMul,
+  SparseSoftmaxCrossEntropyWithLogits: sparseCrossEntropy,
+};

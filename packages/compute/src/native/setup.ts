@@ -1,0 +1,191 @@
+/**
+ * Gets the addon that lets tfjs-node's binding run on TensorFlow's C library, once per user and machine.
+ *
+ * tfjs-node's own install script downloads unchecked binaries from one host and writes into
+ * node_modules. This takes the library from a hash-checked Python wheel (no Python needed) and compiles
+ * the addon, two C++ files, outside node_modules; the vendor's script, run on a copy, is the second choice.
+ * Where neither works the project goes on with WebAssembly, so this never fails the set-up.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { downloadFile, extractZip, listPypiFiles } from '@joyul/sources';
+import { addonIn, addonName, cacheDir, findAddon, findTfjsNode, tensorflowVersion, wheels } from './addon.ts';
+
+const exec = promisify(execFile);
+const require = createRequire(import.meta.url);
+const minuteMs = 60_000;
+const print = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const headerFolders = [
+  'tensorflow/c/',
+  'tensorflow/core/platform/ctstring',
+  'tsl/c/',
+  'tsl/platform/ctstring',
+  'xla/tsl/',
+];
+
+/** True for what the build needs from a wheel: the C library and its headers. */
+function isWanted(name: string): boolean {
+  return (
+    name.startsWith('tensorflow/libtensorflow_') ||
+    headerFolders.some((folder) => name.startsWith(`tensorflow/include/${folder}`))
+  );
+}
+
+async function findCompiler(): Promise<string> {
+  for (const name of ['c++', 'g++', 'clang++']) {
+    const works = await exec(name, ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (works) return name;
+  }
+  throw new Error('no C++ compiler (c++, g++ or clang++) is installed');
+}
+
+async function downloadWheel(folder: string): Promise<string> {
+  const wheel = wheels[`${process.platform}-${process.arch}`];
+  if (wheel === undefined) throw new Error(`no wheel is known for ${process.platform}-${process.arch}`);
+  const file = (await listPypiFiles(wheel.project, {})).find((item) => item.filename === wheel.filename);
+  if (file === undefined) throw new Error(`the package index has no ${wheel.filename}`);
+  print(`Downloading TensorFlow's C library ${tensorflowVersion} (about 210 MB, once).`);
+  const target = join(folder, wheel.filename);
+  let shown = 0;
+  const onProgress = ({ doneBytes, totalBytes = 0 }: { doneBytes: number; totalBytes?: number }): void => {
+    const percent = totalBytes === 0 ? 0 : Math.floor((100 * doneBytes) / totalBytes);
+    if (percent < shown + 25) return;
+    shown = percent;
+    print(`  ${percent} %`);
+  };
+  const integrity = { algorithm: 'sha256', value: wheel.sha256, encoding: 'hex' } as const;
+  await downloadFile(file.url, target, { downloadDir: folder, onProgress }, { integrity });
+  return target;
+}
+
+async function compile(compiler: string, target: string, unpacked: string, sources: string): Promise<void> {
+  const libraries = join(target, 'deps', 'lib');
+  const names = (await readdir(libraries)).filter((name) => name.startsWith('libtensorflow_'));
+  const addon = addonIn(target);
+  await mkdir(dirname(addon), { recursive: true });
+  const link =
+    process.platform === 'darwin'
+      ? ['-bundle', '-undefined', 'dynamic_lookup', '-Wl,-rpath,@loader_path/../../deps/lib']
+      : ['-shared', '-fPIC', '-Wl,-rpath,$ORIGIN/../../deps/lib'];
+  const headers = require('node-api-headers') as { readonly include_dir: string }; // Its documented export.
+  const includes = [headers.include_dir, join(unpacked, 'include'), sources].map((folder) => `-I${folder}`);
+  const inputs = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, 'binding', name));
+  const options = ['-std=c++17', '-O2', '-w', '-DNAPI_VERSION=8', ...link, ...includes, '-o', addon];
+  await exec(compiler, [...options, ...inputs, ...names.map((name) => join(libraries, name))], {
+    timeout: 5 * minuteMs,
+  });
+}
+
+async function buildFromWheel(target: string, sources: string): Promise<void> {
+  const compiler = await findCompiler(); // Before the download, which is useless without one.
+  const work = join(target, 'download');
+  await mkdir(work);
+  const wheel = await downloadWheel(work);
+  await extractZip(wheel, work, isWanted);
+  const unpacked = join(work, 'tensorflow');
+  const libraries = join(target, 'deps', 'lib');
+  await mkdir(libraries, { recursive: true });
+  for (const name of await readdir(unpacked)) {
+    if (name.startsWith('libtensorflow_')) await rename(join(unpacked, name), join(libraries, name));
+  }
+  print('Compiling the addon.');
+  await compile(compiler, target, unpacked, sources);
+  await rm(work, { recursive: true });
+}
+
+async function runVendorInstaller(target: string, sources: string): Promise<void> {
+  // The vendor's manifest names the host of its binaries.
+  const manifest = JSON.parse(await readFile(join(sources, 'package.json'), 'utf8')) as {
+    readonly binary: { readonly host: string };
+  };
+  await fetch(manifest.binary.host, { method: 'HEAD', signal: AbortSignal.timeout(5000) });
+  print("Running tfjs-node's own installer.");
+  // The installer rewrites its package.json: it gets a copy, so that no package store is touched.
+  const isOwn = (source: string): boolean => !source.slice(sources.length).includes('node_modules');
+  await cp(sources, target, { recursive: true, dereference: true, filter: isOwn });
+  const modules = dirname(dirname(sources));
+  await symlink(modules, join(target, 'node_modules'), 'junction');
+  const path = [join(sources, 'node_modules', '.bin'), join(modules, '.bin'), process.env['PATH'] ?? ''];
+  const env = { ...process.env, PATH: path.join(delimiter) };
+  await exec(process.execPath, ['scripts/install.js'], { cwd: target, env, timeout: 20 * minuteMs });
+}
+
+/** Starts a fresh Node that must load the addon and run a program on it. */
+async function verify(cache: string): Promise<void> {
+  const check = `import { loadBinding } from ${JSON.stringify(new URL('./binding.ts', import.meta.url).href)};
+const found = loadBinding();
+if (!found.isLoaded) throw new Error(found.reason);
+found.binding.deleteTensor(found.binding.createTensor([1], 1, new Float32Array(1)));`;
+  const env = { ...process.env, JOYUL_CACHE: cache };
+  await exec(process.execPath, ['--input-type=module', '--eval', check], { env, timeout: minuteMs });
+}
+
+/** Removes what killed set-ups left: work folders whose process is gone. */
+async function removeLeftovers(cache: string): Promise<void> {
+  for (const name of await readdir(cache).catch(() => [])) {
+    const owner = /^\.setup-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner)))
+      await rm(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Returns the addon's path, or undefined where this machine has to do without it. */
+export async function setUpNative(): Promise<string | undefined> {
+  const present = findAddon();
+  if (present !== undefined) return present;
+  const sources = findTfjsNode();
+  if (sources === undefined) return undefined;
+  const cache = cacheDir();
+  await mkdir(cache, { recursive: true });
+  await removeLeftovers(cache);
+  const reasons: string[] = [];
+  for (const attempt of [buildFromWheel, runVendorInstaller]) {
+    // Each run works in a folder of its own, on the same disk; the first to finish is kept.
+    const work = await mkdtemp(join(cache, `.setup-${process.pid}-`));
+    const target = join(work, addonName);
+    try {
+      await mkdir(target);
+      await attempt(target, sources);
+      await verify(work);
+      await rename(target, join(cache, addonName)).catch((error: unknown) => {
+        if (!existsSync(addonIn(join(cache, addonName)))) throw error;
+      });
+      return findAddon();
+    } catch (error) {
+      reasons.push(
+        `  ${attempt.name}: ${(error instanceof Error ? error.message : String(error)).slice(0, 400)}`,
+      );
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }
+  print(["TensorFlow's C library could not be set up:", ...reasons].join('\n'));
+  return undefined;
+}
+
+if (import.meta.main && process.env['JOYUL_NATIVE'] !== '0') {
+  const before = findAddon();
+  const addon = await setUpNative();
+  if (addon === undefined)
+    print(
+      'Models run on WebAssembly: training is about 4 times slower. `npm run joyul doctor` says what is missing.',
+    );
+  else if (before === undefined) print('TensorFlow is ready.');
+}

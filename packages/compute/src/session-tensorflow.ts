@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
+import { dtypeNumbers, writeSavedModel } from './graph-def.ts';
+import type { SavedProgram } from './graph-def.ts';
+import type { Tensor, TensorData } from './ir.ts';
+import { sizeOf } from './ir.ts';
+import type { Binding, NativeTensor } from './native/binding.ts';
+import type { Program } from './program.ts';
+import type { Feeds, Session } from './session.ts';
+
+/** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
+export function createTensorflowSession(binding: Binding, program: Program): Session {
+  const saved = writeSavedModel(program);
+  const model = loadModel(binding, saved);
+  let isDisposed = false;
+
+  const make = (tensor: Tensor, value: TensorData | number, name: string): number => {
+    const data =
+      typeof value === 'number'
+        ? tensor.dtype === 'int32'
+          ? Int32Array.of(value)
+          : Float32Array.of(value)
+        : value;
+    if (data.length !== sizeOf(tensor.shape)) {
+      throw new Error(
+        `Internal error: ${name} has ${data.length} values, but its shape is [${tensor.shape.join(', ')}].`,
+      );
+    }
+    return binding.createTensor([...tensor.shape], dtypeNumbers[tensor.dtype], data);
+  };
+
+  const call = (
+    inputs: readonly number[],
+    inputNames: readonly string[],
+    outputNames: readonly string[],
+  ): readonly NativeTensor[] => {
+    if (isDisposed) throw new Error('Internal error: the session was disposed.');
+    try {
+      return binding.runSavedModel(model, inputs, portNames(inputNames), portNames(outputNames));
+    } finally {
+      for (const id of inputs) binding.deleteTensor(id);
+    }
+  };
+
+  const take = (tensor: NativeTensor): TensorData => {
+    const data = binding.tensorDataSync(tensor.id);
+    binding.deleteTensor(tensor.id);
+    return data instanceof Uint8Array ? Int32Array.from(data) : data;
+  };
+
+  return {
+    backend: 'tensorflow',
+    async write(values) {
+      const written = program.variables.filter((variable) => values[variable.name] !== undefined);
+      if (written.length === 0) return;
+      const ids = written.map((variable) => make(variable, values[variable.name] ?? 0, variable.name));
+      const names = written.map((variable) => lookUp(saved.variables, variable.name));
+      const done = call(
+        ids,
+        names.map((name) => name.value),
+        names.map((name) => name.assigned),
+      );
+      for (const tensor of done) binding.deleteTensor(tensor.id);
+      await yieldToEvents();
+    },
+    async run(name, feeds: Feeds) {
+      const entry = program.entries.find((item) => item.name === name);
+      if (entry === undefined) throw new Error(`Internal error: the program has no entry ${name}.`);
+      const names = lookUp(saved.entries, name);
+      const ids = entry.inputs.map((input) => {
+        const value = feeds[input.name];
+        if (value === undefined) throw new Error(`Internal error: ${name} was not given ${input.name}.`);
+        return make(input.tensor, value, input.name);
+      });
+      const results = call(ids, names.inputs, names.outputs);
+      // The call blocks; timers, signals and messages get their turn between two of them.
+      await yieldToEvents();
+      return Object.fromEntries(
+        results.map((tensor, index) => [entry.outputs[index]?.name ?? '', take(tensor)]),
+      );
+    },
+    async read(names) {
+      if (names.length === 0) return {};
+      const results = call(
+        [],
+        [],
+        names.map((name) => lookUp(saved.variables, name).read),
+      );
+      await yieldToEvents();
+      return Object.fromEntries(
+        results.map((tensor, index) => [names[index] ?? '', Float32Array.from(take(tensor))]),
+      );
+    },
+    dispose() {
+      if (isDisposed) return;
+      isDisposed = true;
+      binding.deleteSavedModel(model);
+    },
+  };
+}
+
+const portNames = (names: readonly string[]): string => names.map((name) => `${name}:0`).join(',');
+
+function lookUp<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const found = map.get(name);
+  if (found === undefined) throw new Error(`Internal error: the program has no ${name}.`);
+  return found;
+}
+
+/** The addon reads SavedModels from disk only; the file is gone again before this returns. */
+function loadModel(binding: Binding, saved: SavedProgram): number {
+  const folder = mkdtempSync(join(tmpdir(), 'joyul-graph-'));
+  try {
+    writeFileSync(join(folder, 'saved_model.pb'), saved.content);
+    return binding.loadSavedModel(folder, 'serve,');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,18 @@
+import type { Backend } from '@joyul/plugin-api';
+import type { TensorData } from './ir.ts';
+
+/** Values by name, for the inputs of an entry; a number stands for a scalar. */
+export type Feeds = Readonly<Record<string, TensorData | number>>;
+
+/** A program with its variables, ready to run; one call at a time. */
+export interface Session {
+  readonly backend: Backend;
+  /** Sets variables, all in one call; absent names keep their value. */
+  write(values: Readonly<Record<string, Float32Array>>): Promise<void>;
+  /** Runs an entry and gives its outputs. */
+  run(entry: string, feeds: Feeds): Promise<Record<string, TensorData>>;
+  /** The values of variables. */
+  read(names: readonly string[]): Promise<Record<string, Float32Array>>;
+  /** Frees everything; the session cannot be used any more. */
+  dispose(): void;
+}

@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest';
+import * as joyul from '../src/index.ts';
+import type { Tensor } from '../src/index.ts';
+
+const {
+  Program,
+  add,
+  argMax,
+  attention,
+  batchMatMul,
+  broadcastTo,
+  cast,
+  concat,
+  constant,
+  createSession,
+  differentiableOps,
+  div,
+  erf,
+  exp,
+  gather,
+  gelu,
+  gradients,
+  layerNorm,
+  linear,
+  log,
+  logSoftmax,
+  matMul,
+  maskedMean,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  reshape,
+  relu,
+  rmsNorm,
+  rsqrt,
+  segmentSum,
+  sigmoid,
+  slice,
+  softmax,
+  softmaxCrossEntropy,
+  sqrt,
+  square,
+  squaredDifference,
+  sub,
+  sum,
+  swiglu,
+  tanh,
+  transpose,
+  where,
+  greaterEqual,
+  loadBinding,
+} = joyul;
+
+/** Numbers between 0.2 and 1.2 that look random and are always the same. */
+const values = (count: number, phase: number): Float32Array =>
+  Float32Array.from(
+    { length: count },
+    (_, index) => 0.7 + 0.5 * Math.sin(12.9898 * (index + 1) + 78.233 * phase),
+  );
+
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+/** A scalar that depends on every element in another way. */
+const mix = (x: Tensor): Tensor => sum(mul(x, constant(values(size(x.shape), 9), x.shape)));
+
+type Case = readonly [
+  name: string,
+  shapes: readonly (readonly number[])[],
+  build: (...x: Tensor[]) => Tensor,
+];
+const one = (f: (x: Tensor) => Tensor) => (x?: Tensor) => f(x as Tensor); // Each case gets as many tensors as it has shapes.
+const two = (f: (x: Tensor, y: Tensor) => Tensor) => (x?: Tensor, y?: Tensor) => f(x as Tensor, y as Tensor);
+const three = (f: (x: Tensor, y: Tensor, z: Tensor) => Tensor) => (x?: Tensor, y?: Tensor, z?: Tensor) =>
+  f(x as Tensor, y as Tensor, z as Tensor);
+const ids = constant([2, 0, 2, 1], [4], 'int32');
+const labels = constant([1, 0, -100], [3], 'int32');
+
+const cases: readonly Case[] = [
+  ['AddV2, broadcast', [[2, 3], [3]], two((x, y) => mul(add(x, y), add(x, y)))],
+  [
+    'Sub',
+    [
+      [2, 3],
+      [2, 1],
+    ],
+    two((x, y) => square(sub(x, y))),
+  ],
+  [
+    'Mul',
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    two(mul),
+  ],
+  [
+    'RealDiv',
+    [
+      [2, 3],
+      [1, 3],
+    ],
+    two(div),
+  ],
+  ['Maximum', [[6], [6]], two((x, y) => maximum(mul(x, x), y))],
+  ['Minimum', [[6], [6]], two((x, y) => minimum(mul(x, x), y))],
+  ['SquaredDifference', [[2, 3], [3]], two(squaredDifference)],
+  ['Neg', [[4]], one((x) => square(neg(x)))],
+  ['Square', [[4]], one(square)],
+  ['Sqrt', [[4]], one(sqrt)],
+  ['Rsqrt', [[4]], one(rsqrt)],
+  ['Exp', [[4]], one(exp)],
+  ['Log', [[4]], one(log)],
+  ['Tanh', [[4]], one(tanh)],
+  ['Sigmoid', [[4]], one(sigmoid)],
+  ['Erf', [[4]], one(erf)],
+  ['Relu', [[6]], one((x) => relu(sub(x, 0.65)))],
+  [
+    'Cast and SelectV2',
+    [[6], [6]],
+    two((x, y) => where(greaterEqual(x, 0.7), cast(square(x), 'float32'), y)),
+  ],
+  ['Reshape and Transpose', [[2, 3, 4]], one((x) => square(transpose(reshape(x, [3, 2, 4]), [2, 0, 1])))],
+  ['Slice', [[4, 5]], one((x) => square(slice(x, [1, 2], [2, -1])))],
+  [
+    'ConcatV2',
+    [
+      [2, 3],
+      [2, 2],
+    ],
+    two((x, y) => square(concat([x, y], 1))),
+  ],
+  ['BroadcastTo', [[3, 1]], one((x) => square(broadcastTo(x, [2, 3, 4])))],
+  ['GatherV2', [[3, 2]], one((x) => square(gather(x, ids)))],
+  ['UnsortedSegmentSum', [[4, 2]], one((x) => square(segmentSum(x, ids, 3)))],
+  ['Sum and Mean', [[2, 3, 4]], one((x) => mul(square(sum(x, [1])), mean(x, [-2])))],
+  ['Softmax', [[2, 5]], one(softmax)],
+  ['LogSoftmax', [[2, 5]], one(logSoftmax)],
+  [
+    'MatMul',
+    [
+      [2, 3],
+      [3, 4],
+    ],
+    two((x, y) => square(matMul(x, y))),
+  ],
+  [
+    'MatMul, both transposed',
+    [
+      [3, 2],
+      [4, 3],
+    ],
+    two((x, y) => square(matMul(x, y, { transposeA: true, transposeB: true }))),
+  ],
+  [
+    'MatMul, first transposed',
+    [
+      [3, 2],
+      [3, 4],
+    ],
+    two((x, y) => square(matMul(x, y, { transposeA: true }))),
+  ],
+  [
+    'BatchMatMulV2',
+    [
+      [2, 2, 3],
+      [2, 4, 3],
+    ],
+    two((x, y) => square(batchMatMul(x, y, { transposeB: true }))),
+  ],
+  ['linear (BiasAdd)', [[2, 3], [4, 3], [4]], three((x, w, b) => square(linear(x, w, b)))],
+  ['layerNorm', [[3, 5], [5], [5]], three((x, g, b) => square(layerNorm(x, g, b, 1e-5)))],
+  ['rmsNorm', [[3, 5], [5]], two((x, w) => square(rmsNorm(x, w, 1e-5)))],
+  ['gelu', [[6]], one((x) => gelu(sub(x, 0.7)))],
+  ['swiglu', [[6], [6]], two(swiglu)],
+  [
+    'attention',
+    [
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+    ],
+    three((q, k, v) => square(attention(q, k, v, constant([0, 0, -1], [1, 1, 1, 3])))),
+  ],
+  ['maskedMean', [[2, 3, 2]], one((x) => square(maskedMean(x, constant([1, 1, 0, 1, 0, 0], [2, 3]))))],
+  [
+    'softmaxCrossEntropy',
+    [[3, 4]],
+    one((x) => softmaxCrossEntropy(x, labels, { classWeights: constant([1, 2, 3, 4], [4]) }).total),
+  ],
+  [
+    'softmaxCrossEntropy, smoothed',
+    [[3, 4]],
+    one((x) => softmaxCrossEntropy(x, labels, { labelSmoothing: 0.1 }).total),
+  ],
+];
+
+/** A program whose entries give the scalar and its gradients. */
+function makeProgram([, shapes, build]: Case): joyul.Program {
+  const program = new Program();
+  program.entry('run', (builder) => {
+    const inputs = shapes.map((shape, index) => builder.input(`x${index}`, 'float32', shape));
+    const loss = mix(build(...inputs));
+    const found = gradients(loss, inputs);
+    return {
+      outputs: { loss, ...Object.fromEntries(found.map((gradient, index) => [`g${index}`, gradient])) },
+    };
+  });
+  return program;
+}
+
+const feedsOf = ([, shapes]: Case): Record<string, Float32Array> =>
+  Object.fromEntries(shapes.map((shape, index) => [`x${index}`, values(size(shape), index)]));
+
+describe('gradients equal finite differences', () => {
+  test.each(cases)('%s', async (...item) => {
+    const session = await createSession(makeProgram(item), { backend: 'cpu' });
+    const feeds = feedsOf(item);
+    const exact = await session.run('run', feeds);
+    const step = 2e-3;
+    for (const [name, data] of Object.entries(feeds)) {
+      for (let index = 0; index < data.length; index++) {
+        const shifted = async (by: number): Promise<number> => {
+          const copy = data.slice();
+          copy[index] = (copy[index] ?? 0) + by;
+          return (await session.run('run', { ...feeds, [name]: copy }))['loss']?.[0] ?? Number.NaN;
+        };
+        const numeric = ((await shifted(step)) - (await shifted(-step))) / (2 * step);
+        const gradient = exact[name.replace('x', 'g')]?.[index] ?? Number.NaN;
+        expect(Math.abs(gradient - numeric)).toBeLessThan(5e-3 * Math.max(1, Math.abs(numeric)));
+      }
+    }
+    session.dispose();
+  });
+
+  test('every operation with a gradient is in a case above', () => {
+    const used = new Set(
+      cases.flatMap((item) =>
+        makeProgram(item).entries.flatMap((entry) => opsOf(entry.outputs.map((o) => o.tensor))),
+      ),
+    );
+    expect(differentiableOps.filter((op) => !used.has(op))).toEqual([]);
+  });
+});
+
+function opsOf(tensors: readonly Tensor[]): string[] {
+  const seen = new Set<joyul.Tensor['node']>();
+  const visit = (tensor: Tensor): void => {
+    if (seen.has(tensor.node)) return;
+    seen.add(tensor.node);
+    tensor.node.inputs.forEach(visit);
+  };
+  tensors.forEach(visit);
+  return [...seen].map((node) => node.op);
+}
+
+const native = loadBinding();
+
+describe.each(['wasm', 'tensorflow'] as const)('%s agrees with plain JavaScript', (backend) => {
+  const isMissing = backend === 'tensorflow' && !native.isLoaded;
+  test.skipIf(isMissing).each(cases)(
+    `%s${isMissing ? ' (skipped: TensorFlow is not set up here)' : ''}`,
+    async (...item) => {
+      const expected = await createSession(makeProgram(item), { backend: 'cpu' }).then((session) =>
+        session.run('run', feedsOf(item)),
+      );
+      const session = await createSession(makeProgram(item), { backend });
+      const found = await session.run('run', feedsOf(item));
+      for (const [name, data] of Object.entries(expected)) {
+        data.forEach((value, index) => {
+          expect(Math.abs((found[name]?.[index] ?? Number.NaN) - value)).toBeLessThan(
+            1e-4 * Math.max(1, Math.abs(value)),
+          );
+        });
+      }
+      session.dispose();
+    },
+  );
+});
+
+test('argMax gives the index of the largest element', async () => {
+  const program = new Program();
+  program.entry('run', (builder) => ({ outputs: { index: argMax(builder.input('x', 'float32', [2, 3])) } }));
+  const session = await createSession(program, { backend: 'cpu' });
+  const { index } = await session.run('run', { x: Float32Array.of(1, 3, 2, 9, 3, 4) });
+  expect([...(index ?? [])]).toEqual([1, 0]);
+});
