@@ -1,1 +1,14 @@
-export {};
+export { cleanRows, cleanText, duplicateKey, idOf } from './clean.ts';
+export type { CleanOptions, CleanResult } from './clean.ts';
+export { readDataset, readRows, readTestSplit, writeDataset, writeTestSplit } from './dataset.ts';
+export type { Dataset, DatasetHeader, DatasetSplit } from './dataset.ts';
+export { groupNearDuplicates } from './near-duplicates.ts';
+export { parseCsv } from './readers/csv.ts';
+export { parseEmail, stripHtml } from './readers/email.ts';
+export { readSource } from './readers/read-source.ts';
+export type { ReadOptions, SourceFormat } from './readers/read-source.ts';
+export type { FieldNames, RawRow, ReadResult, Row, RowPlace, RowProblem } from './row.ts';
+export { makeRandom, shuffle, splitItems } from './split.ts';
+export type { SplitItem, SplitName, SplitShares } from './split.ts';
+export { openTokenizer } from './tokenizer.ts';
+export type { EncodedText, Tokenizer } from './tokenizer.ts';

@@ -1,1 +1,11 @@
-export {};
+export { Bert, attentionBias } from './bert/bert.ts';
+export type { BatchShape, Pooling } from './bert/bert.ts';
+export { ModelConfigError, parseBertConfig } from './bert/bert-config.ts';
+export type { BertConfig } from './bert/bert-config.ts';
+export { bertBlocks, bertWeightSpecs, blockOf, canonicalName, classifierSpecs } from './bert/bert-weights.ts';
+export type { WeightSpec } from './bert/bert-weights.ts';
+export { copyTokenizer, openModel, writeModel } from './model-folder.ts';
+export type { ModelContent, ModelFolder } from './model-folder.ts';
+export { deriveSeed, drawWeight, makeRandom } from './random-weights.ts';
+export { WeightsError, listTensors, readTensors, writeTensors } from './safetensors.ts';
+export type { NamedTensor, StoredTensor } from './safetensors.ts';

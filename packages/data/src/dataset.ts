@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Row } from './row.ts';
+
+/** The splits that a data-set artifact can hold; the test split is an artifact of its own. */
+export type DatasetSplit = 'train' | 'validation' | 'unlabelled';
+
+/** `dataset.json`. */
+export interface DatasetHeader {
+  readonly version: 1;
+  readonly task: 'classification' | 'text';
+  /** In code-unit order: the order of a classifier's logits. */
+  readonly labels: readonly string[];
+  /** Rows in each split. */
+  readonly splits: Readonly<Partial<Record<DatasetSplit | 'test', number>>>;
+  readonly source: string;
+  /** Set when the splits' token lengths were measured. */
+  readonly tokens?: {
+    readonly tokenizerDigest: string;
+    readonly maxLength: number;
+    readonly truncated: number;
+    readonly longest: number;
+    readonly mean: number;
+  };
+}
+
+/** A data set on disk. */
+export interface Dataset {
+  readonly dir: string;
+  readonly header: DatasetHeader;
+  /** All rows of a split; empty where there is none. */
+  rows(split: DatasetSplit): Promise<readonly Row[]>;
+}
+
+const headerFile = 'dataset.json';
+const testFile = 'test.jsonl';
+
+/** Rows of a file, one at a time. */
+export async function* readRows(file: string): AsyncGenerator<Row> {
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  for await (const line of lines) if (line !== '') yield JSON.parse(line) as Row; // Written by writeRows.
+}
+
+async function collect(file: string): Promise<readonly Row[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row); // Written by writeRows.
+}
+
+const formatRows = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** Writes a data-set artifact. */
+export async function writeDataset(
+  dir: string,
+  header: DatasetHeader,
+  splits: Readonly<Partial<Record<DatasetSplit, readonly Row[]>>>,
+): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const [name, rows] of Object.entries(splits))
+    await writeFile(join(dir, `${name}.jsonl`), formatRows(rows));
+  await writeFile(join(dir, headerFile), `${JSON.stringify(header, null, 2)}\n`);
+}
+
+/** Opens a data-set artifact. */
+export async function readDataset(dir: string): Promise<Dataset> {
+  const header = JSON.parse(await readFile(join(dir, headerFile), 'utf8')) as DatasetHeader; // Written by writeDataset.
+  return { dir, header, rows: (split) => collect(join(dir, `${split}.jsonl`)) };
+}
+
+/** Writes the sealed test split: an artifact that only a test step takes. */
+export async function writeTestSplit(
+  dir: string,
+  header: DatasetHeader,
+  rows: readonly Row[],
+): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await writeFile(join(dir, testFile), formatRows(rows));
+  const digest = createHash('sha256').update(formatRows(rows)).digest('hex');
+  await writeFile(join(dir, 'test.json'), `${JSON.stringify({ ...header, rowsDigest: digest }, null, 2)}\n`);
+}
+
+/** Opens the sealed test split. */
+export async function readTestSplit(
+  dir: string,
+): Promise<{ readonly header: DatasetHeader; readonly rows: readonly Row[] }> {
+  const header = JSON.parse(await readFile(join(dir, 'test.json'), 'utf8')) as DatasetHeader; // Written by writeTestSplit.
+  return { header, rows: await collect(join(dir, testFile)) };
+}

@@ -1,0 +1,101 @@
+/** Shares of the splits that do not come from the source; the rest is for training. */
+export interface SplitShares {
+  readonly validation: number;
+  readonly test: number;
+}
+
+/** What splitting has to know of a row. */
+export interface SplitItem {
+  /** The class to keep in proportion. */
+  readonly label: string;
+  /** Items of one group stay together. */
+  readonly group: string;
+}
+
+export type SplitName = 'train' | 'validation' | 'test';
+
+/** Draws numbers in [0, 1) that depend on the seed only: mulberry32. */
+export function makeRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** A copy in random order (Fisher and Yates). */
+export function shuffle<T>(items: readonly T[], random: () => number): T[] {
+  const copy = [...items];
+  for (let last = copy.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    const [a, b] = [copy[last], copy[other]];
+    if (a !== undefined && b !== undefined) {
+      copy[last] = b;
+      copy[other] = a;
+    }
+  }
+  return copy;
+}
+
+/**
+ * The split of each item: classes in proportion, groups whole, the same for the same seed.
+ *
+ * A group counts for the class that most of its items have. Within a class, groups go in random order to
+ * the split that lacks most of its share.
+ */
+export function splitItems(
+  items: readonly SplitItem[],
+  shares: SplitShares,
+  seed: number,
+): readonly SplitName[] {
+  const groups = new Map<string, number[]>();
+  items.forEach((item, index) => {
+    const members = groups.get(item.group);
+    if (members === undefined) groups.set(item.group, [index]);
+    else members.push(index);
+  });
+  const byLabel = new Map<string, (readonly number[])[]>();
+  for (const members of groups.values()) {
+    const label = mostFrequent(members.map((index) => items[index]?.label ?? ''));
+    byLabel.set(label, [...(byLabel.get(label) ?? []), members]);
+  }
+  const result = items.map((): SplitName => 'train');
+  const random = makeRandom(seed);
+  for (const label of [...byLabel.keys()].sort()) {
+    assignGroups(shuffle(byLabel.get(label) ?? [], random), shares, result);
+  }
+  return result;
+}
+
+function mostFrequent(labels: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].reduce((best, item) => (item[1] > best[1] ? item : best), ['', 0] as [
+    string,
+    number,
+  ])[0];
+}
+
+function assignGroups(
+  groups: readonly (readonly number[])[],
+  shares: SplitShares,
+  result: SplitName[],
+): void {
+  const total = groups.reduce((sum, members) => sum + members.length, 0);
+  const wanted: [SplitName, number][] = [
+    ['test', Math.round(total * shares.test)],
+    ['validation', Math.round(total * shares.validation)],
+  ];
+  // A class with three groups or more is in every split that has a share.
+  for (const item of wanted)
+    if (item[1] === 0 && groups.length >= 3 && shares[item[0] === 'test' ? 'test' : 'validation'] > 0)
+      item[1] = 1;
+  const missing = new Map(wanted);
+  for (const members of groups) {
+    const [name] = wanted.find(([split]) => (missing.get(split) ?? 0) >= members.length) ?? ['train'];
+    missing.set(name, (missing.get(name) ?? 0) - members.length);
+    for (const index of members) result[index] = name;
+  }
+}

@@ -1,0 +1,70 @@
+import type { BertConfig } from './bert-config.ts';
+
+/** A weight of the encoder: its name in the file (without `bert.`), its shape and how new values are drawn. */
+export interface WeightSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly init: 'normal' | 'zeros' | 'ones';
+}
+
+const linearSpecs = (name: string, outputs: number, inputs: number): readonly WeightSpec[] => [
+  { name: `${name}.weight`, shape: [outputs, inputs], init: 'normal' },
+  { name: `${name}.bias`, shape: [outputs], init: 'zeros' },
+];
+
+const normSpecs = (name: string, width: number): readonly WeightSpec[] => [
+  { name: `${name}.weight`, shape: [width], init: 'ones' },
+  { name: `${name}.bias`, shape: [width], init: 'zeros' },
+];
+
+function layerSpecs(index: number, config: BertConfig): readonly WeightSpec[] {
+  const { hiddenSize: width, intermediateSize: inner } = config;
+  const layer = `encoder.layer.${index}`;
+  return [
+    ...linearSpecs(`${layer}.attention.self.query`, width, width),
+    ...linearSpecs(`${layer}.attention.self.key`, width, width),
+    ...linearSpecs(`${layer}.attention.self.value`, width, width),
+    ...linearSpecs(`${layer}.attention.output.dense`, width, width),
+    ...normSpecs(`${layer}.attention.output.LayerNorm`, width),
+    ...linearSpecs(`${layer}.intermediate.dense`, inner, width),
+    ...linearSpecs(`${layer}.output.dense`, width, inner),
+    ...normSpecs(`${layer}.output.LayerNorm`, width),
+  ];
+}
+
+/** Every weight of an encoder, in the order of the forward pass. */
+export function bertWeightSpecs(config: BertConfig): readonly WeightSpec[] {
+  const width = config.hiddenSize;
+  return [
+    { name: 'embeddings.word_embeddings.weight', shape: [config.vocabSize, width], init: 'normal' },
+    { name: 'embeddings.position_embeddings.weight', shape: [config.maxPositions, width], init: 'normal' },
+    { name: 'embeddings.token_type_embeddings.weight', shape: [config.typeVocabSize, width], init: 'normal' },
+    ...normSpecs('embeddings.LayerNorm', width),
+    ...Array.from({ length: config.layers }, (_, index) => layerSpecs(index, config)).flat(),
+  ];
+}
+
+/** The head that turns pooled features into one logit a class. */
+export function classifierSpecs(config: BertConfig, classes: number): readonly WeightSpec[] {
+  return linearSpecs('classifier', classes, config.hiddenSize);
+}
+
+/** The blocks of an encoder from the input to the head: what `blocks:` in a strategy can name. */
+export function bertBlocks(config: BertConfig): readonly string[] {
+  return [
+    'embeddings',
+    ...Array.from({ length: config.layers }, (_, index) => `layer.${index}`),
+    'classifier',
+  ];
+}
+
+/** The block that a weight belongs to, or undefined for a weight that the encoder does not use, such as the pooler. */
+export function blockOf(name: string): string | undefined {
+  if (name.startsWith('embeddings.')) return 'embeddings';
+  if (name.startsWith('classifier.')) return 'classifier';
+  const layer = /^encoder\.layer\.(\d+)\./.exec(name)?.[1];
+  return layer === undefined ? undefined : `layer.${layer}`;
+}
+
+/** A weight's name in the encoder, from its name in a file: some files put `bert.` in front. */
+export const canonicalName = (name: string): string => name.replace(/^bert\./, '');

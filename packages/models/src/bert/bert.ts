@@ -1,0 +1,156 @@
+/**
+ * The BERT encoder (Devlin et al. 2019), as Hugging Face's BertModel computes it, without dropout.
+ */
+import {
+  add,
+  attention,
+  gather,
+  gelu,
+  layerNorm,
+  linear,
+  maskedMean,
+  mul,
+  reshape,
+  slice,
+  sub,
+  transpose,
+} from '@joyul/compute';
+import type { Program, Tensor, Variable } from '@joyul/compute';
+import type { BertConfig } from './bert-config.ts';
+import { bertWeightSpecs, classifierSpecs } from './bert-weights.ts';
+
+/** How a text's token states become one feature vector. */
+export type Pooling = 'mean' | 'cls';
+
+/** Added to attention scores of padding: far below any score, and still finite. */
+const forbidden = -1e9;
+
+/** Batch and padded length of one static shape. */
+export interface BatchShape {
+  readonly batch: number;
+  readonly time: number;
+}
+
+/** An encoder whose weights are variables of a program. */
+export class Bert {
+  readonly config: BertConfig;
+  readonly #weights: ReadonlyMap<string, Variable>;
+
+  private constructor(config: BertConfig, weights: ReadonlyMap<string, Variable>) {
+    this.config = config;
+    this.#weights = weights;
+  }
+
+  /**
+   * Declares the encoder's weights, and a head when `classes` is given.
+   *
+   * `from` leaves out what lies below a cut: 0 is everything, n starts at `layer.(n−1)`'s output, that is
+   * without embeddings and the layers 0 … n−1; the weights then never reach the program.
+   */
+  static declare(
+    program: Program,
+    config: BertConfig,
+    options: { readonly classes?: number; readonly from?: number } = {},
+  ): Bert {
+    const { classes, from } = options;
+    const specs = [
+      ...bertWeightSpecs(config),
+      ...(classes === undefined ? [] : classifierSpecs(config, classes)),
+    ];
+    const kept = from === undefined ? specs : specs.filter((spec) => layerIndex(spec.name) >= from);
+    const weights = new Map(kept.map((spec) => [spec.name, program.variable(spec.name, spec.shape)]));
+    return new Bert(config, weights);
+  }
+
+  /** The variables by their names in the file. */
+  get weights(): ReadonlyMap<string, Variable> {
+    return this.#weights;
+  }
+
+  #weight(name: string): Variable {
+    const found = this.#weights.get(name);
+    if (found === undefined) throw new Error(`Internal error: the weight ${name} was not declared.`);
+    return found;
+  }
+
+  #linear(x: Tensor, name: string): Tensor {
+    return linear(x, this.#weight(`${name}.weight`), this.#weight(`${name}.bias`));
+  }
+
+  #norm(x: Tensor, name: string): Tensor {
+    return layerNorm(
+      x,
+      this.#weight(`${name}.weight`),
+      this.#weight(`${name}.bias`),
+      this.config.layerNormEpsilon,
+    );
+  }
+
+  /** Token states before the first layer [batch·time, hidden], from ids [batch, time]. */
+  embed(ids: Tensor, { batch, time }: BatchShape): Tensor {
+    const width = this.config.hiddenSize;
+    const words = gather(this.#weight('embeddings.word_embeddings.weight'), ids); // [batch, time, hidden]
+    const positions = slice(this.#weight('embeddings.position_embeddings.weight'), [0, 0], [time, width]); // [time, hidden]
+    const type = slice(this.#weight('embeddings.token_type_embeddings.weight'), [0, 0], [1, width]); // [1, hidden]
+    const sum = add(words, add(positions, type)); // [batch, time, hidden]
+    return this.#norm(reshape(sum, [batch * time, width]), 'embeddings.LayerNorm');
+  }
+
+  /** One layer: states [batch·time, hidden] to the same shape; `bias` comes from {@link attentionBias}. */
+  layer(index: number, x: Tensor, bias: Tensor, { batch, time }: BatchShape): Tensor {
+    const { hiddenSize: width, heads } = this.config;
+    const headDim = width / heads;
+    const name = `encoder.layer.${index}`;
+    const split = (part: Tensor): Tensor =>
+      transpose(reshape(part, [batch, time, heads, headDim]), [0, 2, 1, 3]); // [batch, heads, time, headDim]
+    const query = mul(this.#linear(x, `${name}.attention.self.query`), 1 / Math.sqrt(headDim));
+    const key = this.#linear(x, `${name}.attention.self.key`);
+    const value = this.#linear(x, `${name}.attention.self.value`);
+    const mixed = attention(split(query), split(key), split(value), bias); // [batch, heads, time, headDim]
+    const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch * time, width]);
+    const attended = this.#norm(
+      add(this.#linear(joined, `${name}.attention.output.dense`), x),
+      `${name}.attention.output.LayerNorm`,
+    );
+    const inner = gelu(this.#linear(attended, `${name}.intermediate.dense`)); // [batch·time, intermediate]
+    return this.#norm(add(this.#linear(inner, `${name}.output.dense`), attended), `${name}.output.LayerNorm`);
+  }
+
+  /** States after layer `to`−1, from those after layer `from`−1. */
+  layers(
+    x: Tensor,
+    mask: Tensor,
+    shape: BatchShape,
+    range: { readonly from: number; readonly to: number },
+  ): Tensor {
+    const bias = attentionBias(mask, shape);
+    let states = x;
+    for (let index = range.from; index < range.to; index++) states = this.layer(index, states, bias, shape);
+    return states;
+  }
+
+  /** Features [batch, hidden] of token states [batch·time, hidden]. */
+  pool(states: Tensor, mask: Tensor, { batch, time }: BatchShape, pooling: Pooling): Tensor {
+    const width = this.config.hiddenSize;
+    const grouped = reshape(states, [batch, time, width]);
+    if (pooling === 'mean') return maskedMean(grouped, mask);
+    return reshape(slice(grouped, [0, 0, 0], [batch, 1, width]), [batch, width]);
+  }
+
+  /** Logits [batch, classes] of features [batch, hidden]. */
+  classify(features: Tensor): Tensor {
+    return this.#linear(features, 'classifier');
+  }
+}
+
+/** The position of a weight's block: embeddings 0, `layer.i` i + 1, the head last. */
+function layerIndex(name: string): number {
+  if (name.startsWith('embeddings.')) return -1;
+  const layer = /^encoder\.layer\.(\d+)\./.exec(name)?.[1];
+  return layer === undefined ? Number.POSITIVE_INFINITY : Number(layer);
+}
+
+/** 0 where mask [batch, time] is 1 and far below any score where it is 0, shape [batch, 1, 1, time]. */
+export function attentionBias(mask: Tensor, { batch, time }: BatchShape): Tensor {
+  return reshape(mul(sub(mask, 1), -forbidden), [batch, 1, 1, time]);
+}

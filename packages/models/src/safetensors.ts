@@ -1,0 +1,161 @@
+/**
+ * Reads and writes safetensors files: eight bytes of header length, a JSON header, then the tensors' bytes.
+ */
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { toFloat32 } from './number-formats.ts';
+import type { StoredType } from './number-formats.ts';
+import { bytesPerElement } from './number-formats.ts';
+
+/** Where a tensor lies in a file. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  /** From the start of the file. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** A tensor in memory. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A file is not what safetensors says; the message names the file and the tensor. */
+export class WeightsError extends Error {
+  constructor(file: string, message: string) {
+    super(`${basename(file)}: ${message}`);
+    this.name = 'WeightsError';
+  }
+}
+
+const maxHeaderBytes = 100_000_000;
+
+function parseEntry(
+  file: string,
+  name: string,
+  entry: unknown,
+  dataStart: number,
+  fileBytes: number,
+): StoredTensor {
+  const {
+    dtype,
+    shape,
+    data_offsets: offsets,
+  } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }; // Checked below.
+  if (typeof dtype !== 'string' || !(dtype in bytesPerElement))
+    throw new WeightsError(file, `the tensor ${name} has the unknown type ${String(dtype)}.`);
+  if (!Array.isArray(shape) || !Array.isArray(offsets))
+    throw new WeightsError(file, `the tensor ${name} has no shape or no offsets.`);
+  const lengths = shape.map(Number);
+  const [begin = 0, end = 0] = offsets.map(Number);
+  const type = dtype as StoredType; // One of the keys, as just checked.
+  const sizeBytes = lengths.reduce((product, length) => product * length, 1) * bytesPerElement[type];
+  if (end - begin !== sizeBytes)
+    throw new WeightsError(
+      file,
+      `the tensor ${name} has ${end - begin} bytes, but its shape needs ${sizeBytes}.`,
+    );
+  if (dataStart + end > fileBytes)
+    throw new WeightsError(
+      file,
+      `the file ends before the tensor ${name} does; it was not downloaded whole.`,
+    );
+  return { name, dtype: type, shape: lengths, offset: dataStart + begin, sizeBytes };
+}
+
+async function readHeader(handle: FileHandle, file: string): Promise<readonly StoredTensor[]> {
+  const { size } = await handle.stat();
+  if (size < 8) throw new WeightsError(file, 'the file is too short to hold weights.');
+  const { buffer: prefix } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+  const length = Number(prefix.readBigUInt64LE(0));
+  if (length > maxHeaderBytes || 8 + length > size)
+    throw new WeightsError(file, 'this is not a safetensors file.');
+  const { buffer: header } = await handle.read(Buffer.alloc(length), 0, length, 8);
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(header.toString('utf8')) as Record<string, unknown>; // Entries are checked one by one.
+  } catch {
+    throw new WeightsError(file, 'this is not a safetensors file: its header is not JSON.');
+  }
+  return Object.entries(parsed)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => parseEntry(file, name, entry, 8 + length, size));
+}
+
+/** The tensors of a file, without their data. */
+export async function listTensors(file: string): Promise<readonly StoredTensor[]> {
+  const handle = await open(file);
+  try {
+    return await readHeader(handle, file);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The tensors of a file as 32-bit floats; `wanted` keeps a name by returning true, absent means all. */
+export async function readTensors(
+  file: string,
+  wanted: (name: string) => boolean = () => true,
+): Promise<readonly NamedTensor[]> {
+  const handle = await open(file);
+  try {
+    const tensors: NamedTensor[] = [];
+    for (const stored of await readHeader(handle, file)) {
+      if (!wanted(stored.name)) continue;
+      const raw = new Uint8Array(stored.sizeBytes);
+      await handle.read(raw, 0, stored.sizeBytes, stored.offset);
+      tensors.push({ name: stored.name, shape: stored.shape, data: toFloat32(raw, stored.dtype) });
+    }
+    return tensors;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes tensors in code-unit order of their names, so that equal tensors give equal bytes.
+ *
+ * The file appears under its name only when it is whole.
+ */
+export async function writeTensors(
+  file: string,
+  tensors: readonly NamedTensor[],
+  options: { readonly dtype?: 'F32' | 'F16' } = {},
+): Promise<void> {
+  const { dtype = 'F32' } = options;
+  const sorted = [...tensors].sort((left, right) => (left.name < right.name ? -1 : 1));
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const { name, shape, data } of sorted) {
+    const end = offset + data.length * bytesPerElement[dtype];
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = JSON.stringify(header);
+  // Padding with spaces puts the data on a boundary of eight bytes.
+  const text = Buffer.from(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  const temporary = `${file}.${randomUUID()}.partial`;
+  const handle = await open(temporary, 'w');
+  try {
+    await handle.write(Buffer.concat([prefix, text]));
+    for (const { data } of sorted) {
+      const values = dtype === 'F16' ? Float16Array.from(data) : data;
+      await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    }
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await handle.close();
+  await rename(temporary, file);
+}
