@@ -1,1 +1,17 @@
-export {};
+export { chooseBuckets, encodeRows, makeBatches, makeEpoch, padBatch } from './batches.ts';
+export type { Batch, BatchInputs, Example } from './batches.ts';
+export { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+export type { Checkpoint, Evaluation, TrainingState } from './checkpoint.ts';
+export { entryNames, makeClassifierProgram } from './classifier-program.ts';
+export type { ClassifierOptions, UpdateOptions } from './classifier-program.ts';
+export { encodeFeatures, encodeStates, padStates } from './encoder.ts';
+export type { CachedStates, EncodeOptions, Features } from './encoder.ts';
+export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy } from './formats.ts';
+export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
+export { openPredictor, softmaxOf } from './predictor.ts';
+export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
+export { scheduleFactor } from './schedule.ts';
+export { TrainingError, balanceClasses, findCut, trainClassifier } from './train-classifier.ts';
+export type { TrainOptions, TrainResult, TrainingStart } from './train-classifier.ts';
+export { proveTrainability } from './trainability.ts';
+export type { TensorProof, Trainability } from './trainability.ts';

@@ -1,0 +1,119 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** How a model is adapted. Only the first three change pretrained weights. */
+export type Method = 'full' | 'repurpose' | 'lora' | 'extract' | 'prompt';
+
+/** `strategy.json`: what is tuned and why. */
+export interface Strategy {
+  readonly version: 1;
+  readonly method: Method;
+  /** False for methods that change no pretrained weight. */
+  readonly isFineTuning: boolean;
+  /** The pretrained blocks whose weights are trained; the head always is. */
+  readonly blocks: readonly string[];
+  readonly pooling: 'mean' | 'cls';
+  /** In words. */
+  readonly reason: string;
+  /** Measurements that the choice rests on. */
+  readonly evidence: Readonly<Record<string, unknown>>;
+  /** What else was considered, with its price. */
+  readonly alternatives: readonly StrategyAlternative[];
+}
+
+/** A way that could have been chosen. */
+export interface StrategyAlternative {
+  readonly method: Method;
+  readonly blocks: readonly string[];
+  /** Pretrained weights that would be trained. */
+  readonly trainableWeights: number;
+  /** Training cost of one epoch, in units of one forward pass over the training split. */
+  readonly relativeCost: number;
+  readonly note: string;
+}
+
+/** Values that a search may change. Names are those of Hugging Face's TrainingArguments where it has one. */
+export interface Hparams {
+  /** Peak learning rate of pretrained weights. */
+  readonly learning_rate: number;
+  /** Peak learning rate of the head. */
+  readonly head_learning_rate: number;
+  readonly batch_size: number;
+  readonly epochs: number;
+  readonly weight_decay: number;
+  /** Share of all iterations in which the learning rate rises from 0. */
+  readonly warmup_ratio: number;
+  readonly lr_scheduler: 'constant' | 'linear' | 'cosine';
+  /** Gradients are scaled down to this joint norm; 0 means never. */
+  readonly max_grad_norm: number;
+  /** Tokens of a text that count. */
+  readonly max_length: number;
+  readonly evals_per_epoch: number;
+  /** Evaluations without a better validation loss before training stops; 0 means never. */
+  readonly early_stopping_patience: number;
+  readonly label_smoothing: number;
+  /** `balanced` weighs each class by the inverse of its share. */
+  readonly class_weights: 'none' | 'balanced';
+}
+
+/** One setting that a search tried. */
+export interface Trial {
+  readonly values: Partial<Hparams>;
+  /** Higher is better. */
+  readonly score: number;
+  readonly scoreName: string;
+  readonly seconds: number;
+}
+
+/** `hparams.json`. */
+export interface HparamsFile {
+  readonly version: 1;
+  readonly values: Hparams;
+  readonly trials: readonly Trial[];
+  readonly reason: string;
+}
+
+/** Values for a method when nothing is known yet: those of the BERT paper for full tuning, higher for fewer weights. */
+export function defaultHparams(method: Method): Hparams {
+  const learningRates: Readonly<Record<Method, number>> = {
+    full: 5e-5,
+    repurpose: 2e-4,
+    lora: 1e-3,
+    extract: 0,
+    prompt: 0,
+  };
+  return {
+    learning_rate: learningRates[method],
+    head_learning_rate: method === 'extract' ? 1e-2 : 1e-3,
+    batch_size: 16,
+    epochs: method === 'extract' ? 10 : 3,
+    weight_decay: 0.01,
+    warmup_ratio: 0.1,
+    lr_scheduler: 'linear',
+    max_grad_norm: 1,
+    max_length: 128,
+    evals_per_epoch: 2,
+    early_stopping_patience: 4,
+    label_smoothing: 0,
+    class_weights: 'none',
+  };
+}
+
+async function readJson<T>(dir: string, name: string): Promise<T> {
+  return JSON.parse(await readFile(join(dir, name), 'utf8')) as T; // Written by the functions below.
+}
+
+async function writeJson(dir: string, name: string, value: unknown): Promise<void> {
+  await writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Reads a strategy artifact. */
+export const readStrategy = (dir: string): Promise<Strategy> => readJson(dir, 'strategy.json');
+/** Writes a strategy artifact. */
+export const writeStrategy = (dir: string, strategy: Strategy): Promise<void> =>
+  writeJson(dir, 'strategy.json', strategy);
+/** Reads an hparams artifact. */
+export const readHparams = (dir: string): Promise<HparamsFile> => readJson(dir, 'hparams.json');
+/** Writes an hparams artifact. */
+export const writeHparams = (dir: string, hparams: HparamsFile): Promise<void> =>
+  writeJson(dir, 'hparams.json', hparams);

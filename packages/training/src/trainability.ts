@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import type { NamedTensor } from '@joyul/models';
+import { blockOf } from '@joyul/models';
+
+/** What happened to one weight tensor. */
+export interface TensorProof {
+  readonly name: string;
+  readonly block: string;
+  readonly count: number;
+  readonly planned: 'trained' | 'frozen';
+  readonly sha256Before: string;
+  readonly sha256After: string;
+  /** ‖after − before‖ / ‖before‖. */
+  readonly relativeChange: number;
+}
+
+/** `trainability.json`: proof of what moved. */
+export interface Trainability {
+  readonly version: 1;
+  /** False when no pretrained weight changed: that is not fine-tuning. */
+  readonly isFineTuning: boolean;
+  readonly trainedTensors: number;
+  readonly trainedWeights: number;
+  readonly totalWeights: number;
+  /** Frozen tensors that moved, and trained ones that did not; training fails when there is one. */
+  readonly violations: readonly string[];
+  readonly tensors: readonly TensorProof[];
+}
+
+const digest = (data: Float32Array): string =>
+  createHash('sha256')
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest('hex');
+
+function relativeChange(before: Float32Array, after: Float32Array): number {
+  let change = 0;
+  let norm = 0;
+  for (let index = 0; index < before.length; index++) {
+    const value = before[index] ?? 0;
+    change += ((after[index] ?? 0) - value) ** 2;
+    norm += value ** 2;
+  }
+  if (change === 0) return 0;
+  return norm === 0 ? Math.sqrt(change) : Math.sqrt(change / norm);
+}
+
+/** Compares every tensor before and after training with what was planned. */
+export function proveTrainability(
+  before: ReadonlyMap<string, NamedTensor>,
+  after: ReadonlyMap<string, NamedTensor>,
+  isTrained: (name: string) => boolean,
+): Trainability {
+  const tensors = [...before.values()].map((tensor): TensorProof => {
+    const now = after.get(tensor.name)?.data ?? new Float32Array();
+    return {
+      name: tensor.name,
+      block: blockOf(tensor.name) ?? 'other',
+      count: tensor.data.length,
+      planned: isTrained(tensor.name) ? 'trained' : 'frozen',
+      sha256Before: digest(tensor.data),
+      sha256After: digest(now),
+      relativeChange: relativeChange(tensor.data, now),
+    };
+  });
+  const moved = (proof: TensorProof): boolean => proof.sha256Before !== proof.sha256After;
+  const violations = tensors.flatMap((proof) => {
+    if (proof.planned === 'frozen' && moved(proof)) return [`${proof.name} was frozen, but it moved.`];
+    if (proof.planned === 'trained' && !moved(proof))
+      return [`${proof.name} was to be trained, but it did not move.`];
+    return [];
+  });
+  const trained = tensors.filter((proof) => proof.planned === 'trained');
+  return {
+    version: 1,
+    isFineTuning: tensors.some((proof) => moved(proof) && proof.block !== 'classifier'),
+    trainedTensors: trained.length,
+    trainedWeights: trained.reduce((sum, proof) => sum + proof.count, 0),
+    totalWeights: tensors.reduce((sum, proof) => sum + proof.count, 0),
+    violations,
+    tensors,
+  };
+}
