@@ -59,7 +59,12 @@ export type EventBody =
       readonly fingerprint: string;
       readonly reason: string;
     }
-  | { readonly kind: 'step-event'; readonly stepId: string; readonly attempt: number; readonly event: StepEvent }
+  | {
+      readonly kind: 'step-event';
+      readonly stepId: string;
+      readonly attempt: number;
+      readonly event: StepEvent;
+    }
   | {
       readonly kind: 'step-output';
       readonly stepId: string;

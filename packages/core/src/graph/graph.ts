@@ -77,4 +77,3 @@ export interface Graph {
   /** Capacity of each pool; `cpu` is the number of cores unless the pipeline says otherwise. */
   readonly pools: Readonly<Record<string, number>>;
 }
-

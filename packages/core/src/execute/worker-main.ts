@@ -1,0 +1,45 @@
+/** A worker process: it runs one step after the other, so that what a plugin loads stays loaded. */
+import { describeError, runOrder } from './run-order.ts';
+import type { FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
+
+let running: AbortController | undefined;
+
+function send(message: FromWorker): void {
+  process.send?.(message);
+}
+
+async function work(order: WorkOrder): Promise<void> {
+  const before = process.cpuUsage();
+  const controller = new AbortController();
+  running = controller;
+  try {
+    await runOrder(order, controller.signal, (event) => {
+      send({ kind: 'event', event });
+    });
+    const { user, system } = process.cpuUsage(before);
+    send({
+      kind: 'done',
+      cpuMs: (user + system) / 1000,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    });
+  } catch (error) {
+    send({ kind: 'failed', failure: describeError(error) });
+  } finally {
+    running = undefined;
+  }
+}
+
+process.on('message', (message: ToWorker) => {
+  if (message.kind === 'run') void work(message.order);
+  else running?.abort(new Error('The run was cancelled.'));
+});
+// SIGTERM asks for a checkpoint, as a scheduler does before it takes a machine away.
+process.on('SIGTERM', () => {
+  running?.abort(new Error('The run was cancelled.'));
+});
+// Ctrl-C reaches the whole terminal; the engine decides what is cancelled and when.
+process.on('SIGINT', () => undefined);
+// The engine is gone: nobody takes the result.
+process.on('disconnect', () => {
+  process.exit(1);
+});

@@ -1,0 +1,130 @@
+import { globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Backend } from '@joyul/plugin-api';
+import type { GraphStep } from '../graph/graph.ts';
+import type { StatCache } from '../store/stat-cache.ts';
+import { listFiles } from '../store/store.ts';
+import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
+import { codeOf } from '../util/files.ts';
+
+/** Raise it when the record's meaning changes: every fingerprint then differs. */
+export const formatVersion = 1;
+
+/**
+ * Everything that decides a step's outputs, and nothing else.
+ *
+ * Left out on purpose: times, host, user, absolute paths, resources, retries, timeouts, log level and the
+ * step's place in the pipeline: they may change how a step runs, never what it gives.
+ */
+export interface FingerprintRecord {
+  readonly formatVersion: number;
+  readonly plugin: string;
+  readonly revision: number;
+  readonly pluginVersion: string;
+  readonly pluginCode: string;
+  readonly params: unknown;
+  /** Digests of what each input port is given. */
+  readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** Digests of the declared files of the project, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly seed: number;
+  readonly backend?: string;
+  /** Types of the outputs, and where in the project they are written. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** Declared files are not there. */
+export class MissingFilesError extends Error {
+  readonly paths: readonly string[];
+
+  constructor(paths: readonly string[]) {
+    super(
+      `${paths.map((path) => `"${path}"`).join(', ')} ${paths.length === 1 ? 'does' : 'do'} not exist in the project.`,
+    );
+    this.name = 'MissingFilesError';
+    this.paths = paths;
+  }
+}
+
+/** A seed that depends on the run's and on the step, by FNV-1a. */
+export function deriveStepSeed(seed: number, stepId: string): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0;
+  for (let index = 0; index < stepId.length; index++)
+    hash = Math.imul(hash ^ stepId.charCodeAt(index), 0x01000193) >>> 0;
+  return hash;
+}
+
+const isGlob = (path: string): boolean => /[*?[\]{}]/.test(path);
+
+function expandPath(projectDir: string, path: string): readonly string[] {
+  if (isGlob(path))
+    return globSync(path, { cwd: projectDir }).filter((file) => statSync(join(projectDir, file)).isFile());
+  const absolute = join(projectDir, path);
+  return statSync(absolute).isFile() ? [path] : listFiles(absolute).map((file) => `${path}/${file}`);
+}
+
+/** Digests of the files that a step declares, by path; all missing ones are told at once. */
+export function digestFiles(
+  projectDir: string,
+  paths: readonly string[],
+  cache: StatCache,
+): Readonly<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  const missing: string[] = [];
+  for (const path of paths) {
+    try {
+      for (const file of expandPath(projectDir, path)) digests[file] = cache.digest(join(projectDir, file));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      missing.push(path);
+    }
+  }
+  if (missing.length > 0) throw new MissingFilesError(missing);
+  return digests;
+}
+
+/** What a record is made of besides the step. */
+export interface FingerprintContext {
+  readonly projectDir: string;
+  readonly seed: number;
+  /** The numeric backend in use, for plugins whose outputs depend on it. */
+  readonly backend: Backend | 'default';
+  readonly cache: StatCache;
+}
+
+/** Makes a step's record from the digests of its inputs. */
+export function makeFingerprintRecord(
+  step: GraphStep,
+  inputs: FingerprintRecord['inputs'],
+  context: FingerprintContext,
+): FingerprintRecord {
+  const { plugin } = step.plugin;
+  const use = plugin.workspace?.(step.params) ?? {};
+  const outputs = Object.entries(step.outputs).map(([port, { type }]) => {
+    const path = use.writes?.[port];
+    return [port, path === undefined ? type : `${type} at ${path}`] as const;
+  });
+  return {
+    formatVersion,
+    plugin: plugin.name,
+    revision: plugin.revision,
+    pluginVersion: step.plugin.version,
+    pluginCode: step.plugin.codeDigest,
+    params: step.params,
+    inputs,
+    files:
+      use.reads === undefined || use.reads.length === 0
+        ? {}
+        : digestFiles(context.projectDir, use.reads, context.cache),
+    environment: step.environment,
+    seed: deriveStepSeed(context.seed, step.group),
+    ...(plugin.usesTensors === true ? { backend: context.backend } : {}),
+    outputs: Object.fromEntries(outputs),
+  };
+}
+
+/** The fingerprint of a record. */
+export function fingerprintOf(record: FingerprintRecord): string {
+  return digestText(formatCanonicalJson(record));
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { Graph, GraphStep } from '../graph/graph.ts';
+import type { Artifact } from '../store/artifact.ts';
+import type { ActionRecord, Store, StoreDamage } from '../store/store.ts';
+import { describeChange, diffRecords } from './explain.ts';
+import type { FingerprintContext, FingerprintRecord } from './fingerprint.ts';
+import { fingerprintOf, makeFingerprintRecord } from './fingerprint.ts';
+import type { LastRecords } from './last-records.ts';
+
+/** What is known of a step once the digests of its inputs are. */
+export interface Inspection {
+  readonly fingerprint: string;
+  readonly record: FingerprintRecord;
+  readonly action: 'reuse' | 'run';
+  /** In words. */
+  readonly reason: string;
+  /** The stored result, when it is reused. */
+  readonly stored?: ActionRecord;
+  /** What was wrong with a stored result that is not reused. */
+  readonly damage?: StoreDamage & { readonly message: string };
+}
+
+/** What inspecting needs. */
+export interface InspectOptions {
+  readonly graph: Graph;
+  readonly store: Store;
+  readonly last: LastRecords;
+  readonly context: FingerprintContext;
+  /** True for steps that are to run whatever is stored. */
+  readonly isForced: (step: GraphStep) => boolean;
+}
+
+/** Outputs of steps, by step and port. */
+export type KnownOutputs = ReadonlyMap<string, Readonly<Record<string, Artifact>>>;
+
+/** Digests of what a step's inputs are given. */
+export function digestInputs(step: GraphStep, outputs: KnownOutputs): FingerprintRecord['inputs'] {
+  return Object.fromEntries(
+    Object.entries(step.inputs).map(([port, references]) => [
+      port,
+      references.map((reference) => {
+        const artifact = outputs.get(reference.step)?.[reference.port];
+        if (artifact === undefined)
+          throw new Error(`Internal error: ${reference.step}.${reference.port} is not known yet.`);
+        return artifact.digest;
+      }),
+    ]),
+  );
+}
+
+/** Decides whether a step is reused, and says why. */
+export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: InspectOptions): Inspection {
+  const { store, last, context } = options;
+  const record = makeFingerprintRecord(step, digestInputs(step, outputs), context);
+  const fingerprint = fingerprintOf(record);
+  const run = (reason: string, damage?: Inspection['damage']): Inspection => ({
+    fingerprint,
+    record,
+    action: 'run',
+    reason,
+    ...(damage === undefined ? {} : { damage }),
+  });
+  if (options.isForced(step)) return run('it was asked for');
+  if (step.plugin.plugin.cacheable === false) return run('its outputs may differ each time');
+  if (step.cache === 'off' || step.cache === 'wo') return run('its cache is off');
+  const stored = store.readAction(fingerprint);
+  if (stored === undefined) return run(explainMiss(step, record, options));
+  for (const [port, artifact] of Object.entries(stored.outputs)) {
+    const damage = store.findDamage(artifact);
+    if (damage === undefined) continue;
+    const message = `Output ${port} of ${step.id} is ${damage.reason} in the store (object ${damage.digest.slice(0, 12)}); the step runs again.`;
+    return run(`output ${port} is ${damage.reason} in the store`, { ...damage, message });
+  }
+  last.set(step.id, fingerprint);
+  return { fingerprint, record, action: 'reuse', reason: 'nothing that decides it has changed', stored };
+}
+
+function explainMiss(step: GraphStep, record: FingerprintRecord, { store, last }: InspectOptions): string {
+  const before = last.get(step.id);
+  const previous = before === undefined ? undefined : store.readAction(before);
+  if (previous === undefined) return 'it has not run here before';
+  const [first, ...others] = diffRecords(previous.record as FingerprintRecord, record); // Records are written by the executor.
+  if (first === undefined) return 'its result is not in the store';
+  return others.length === 0 ? describeChange(first) : `${describeChange(first)} (and ${others.length} more)`;
+}
+
+/** Where in the project a step writes outputs, by port; absolute. */
+export function workspaceWrites(step: GraphStep, projectDir: string): Readonly<Record<string, string>> {
+  const writes = step.plugin.plugin.workspace?.(step.params).writes ?? {};
+  return Object.fromEntries(Object.entries(writes).map(([port, path]) => [port, join(projectDir, path)]));
+}

@@ -1,0 +1,105 @@
+import type { Backend } from '@joyul/plugin-api';
+import type { PlannedStep } from '../events/event.ts';
+import type { Graph, GraphStep } from '../graph/graph.ts';
+import type { Artifact } from '../store/artifact.ts';
+import { Store } from '../store/store.ts';
+import type { FieldChange } from './explain.ts';
+import { diffRecords } from './explain.ts';
+import { MissingFilesError } from './fingerprint.ts';
+import type { FingerprintRecord } from './fingerprint.ts';
+import type { InspectOptions } from './inspect-step.ts';
+import { inspectStep } from './inspect-step.ts';
+import { LastRecords } from './last-records.ts';
+
+/** How a plan is made; the same options decide a run. */
+export interface PlanOptions {
+  readonly backend?: Backend;
+  /** Steps to run whatever is stored; true means all. */
+  readonly force?: ReadonlySet<string> | boolean;
+  /** Steps to look at; absent means all. */
+  readonly selected?: ReadonlySet<string>;
+}
+
+/** What a run would do. */
+export interface Plan {
+  readonly steps: readonly PlannedStep[];
+}
+
+/** The options that planning and running share. */
+export function makeInspectOptions(graph: Graph, store: Store, options: PlanOptions): InspectOptions {
+  const { force = false, backend = 'default' } = options;
+  return {
+    graph,
+    store,
+    last: new LastRecords(store.dir, graph.file),
+    context: { projectDir: graph.projectDir, seed: graph.seed, backend, cache: store.statCache },
+    isForced: (step: GraphStep) => (typeof force === 'boolean' ? force : force.has(step.id)),
+  };
+}
+
+/** Plans a run without changing anything. */
+export function planPipeline(graph: Graph, options: PlanOptions = {}): Plan {
+  const inspectOptions = makeInspectOptions(graph, new Store(graph.projectDir), options);
+  const outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  const planned = new Map<string, PlannedStep>();
+  for (const step of graph.steps) {
+    if (options.selected?.has(step.id) === false) continue;
+    planned.set(step.id, planStep(step, planned, outputs, inspectOptions));
+  }
+  return { steps: [...planned.values()] };
+}
+
+function planStep(
+  step: GraphStep,
+  planned: ReadonlyMap<string, PlannedStep>,
+  outputs: Map<string, Readonly<Record<string, Artifact>>>,
+  options: InspectOptions,
+): PlannedStep {
+  const base = { stepId: step.id, plugin: step.plugin.plugin.name, needs: step.needs };
+  if (!step.isEnabled) return { ...base, action: 'disabled', reason: 'its condition is false' };
+  for (const need of step.needs) {
+    const before = planned.get(need);
+    if (before?.action === 'disabled') return { ...base, action: 'disabled', reason: `${need} is left out` };
+    if (before?.action === 'blocked') return { ...base, action: 'blocked', reason: `${need} cannot run` };
+  }
+  const open = step.needs.find((need) => !outputs.has(need));
+  if (open !== undefined) return { ...base, action: 'unknown', reason: `it depends on what ${open} gives` };
+  try {
+    const inspection = inspectStep(step, outputs, options);
+    if (inspection.stored !== undefined) outputs.set(step.id, inspection.stored.outputs);
+    return { ...base, action: inspection.action, reason: inspection.reason };
+  } catch (error) {
+    if (error instanceof MissingFilesError) return { ...base, action: 'blocked', reason: error.message };
+    throw error;
+  }
+}
+
+/** Why a step would run or be reused, field by field. */
+export interface Explanation {
+  readonly step: PlannedStep;
+  /** Absent where the step's inputs are not known yet. */
+  readonly record?: FingerprintRecord;
+  readonly fingerprint?: string;
+  readonly changes: readonly FieldChange[];
+}
+
+/** Explains one step against the last run in which it succeeded. */
+export function explainStep(graph: Graph, stepId: string, options: PlanOptions = {}): Explanation {
+  const store = new Store(graph.projectDir);
+  const inspectOptions = makeInspectOptions(graph, store, options);
+  const outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  const planned = new Map<string, PlannedStep>();
+  const before = inspectOptions.last.get(stepId);
+  const previous = before === undefined ? undefined : store.readAction(before);
+  for (const step of graph.steps) {
+    const plannedStep = planStep(step, planned, outputs, inspectOptions);
+    planned.set(step.id, plannedStep);
+    if (step.id !== stepId) continue;
+    if (plannedStep.action !== 'run' && plannedStep.action !== 'reuse')
+      return { step: plannedStep, changes: [] };
+    const { record, fingerprint } = inspectStep(step, outputs, inspectOptions);
+    const changes = previous === undefined ? [] : diffRecords(previous.record as FingerprintRecord, record); // Records are written by the executor.
+    return { step: plannedStep, record, fingerprint, changes };
+  }
+  throw new Error(`Internal error: there is no step ${stepId}.`);
+}

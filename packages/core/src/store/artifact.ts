@@ -1,0 +1,16 @@
+/** One file of an artifact. */
+export interface ArtifactFile {
+  /** Inside the artifact, with forward slashes; empty when the artifact is a single file. */
+  readonly path: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly isExecutable: boolean;
+}
+
+/** A stored output: its digest covers paths, contents and executable bits. */
+export interface Artifact {
+  readonly type: string;
+  readonly digest: string;
+  /** In code-unit order of their paths. */
+  readonly files: readonly ArtifactFile[];
+}

@@ -1,0 +1,70 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf, readTextIfThere } from '../util/files.ts';
+
+/** When a process began, in the kernel's own count; undefined where the system does not tell. */
+function startOf(processId: number): string | undefined {
+  const text = readTextIfThere(`/proc/${processId}/stat`);
+  // The name in parentheses may hold blanks; the start time is the 20th field after it.
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function isAlive(processId: number, start: string | undefined): boolean {
+  try {
+    process.kill(processId, 0);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+  }
+  // Another process may have got the same id.
+  const now = startOf(processId);
+  return start === undefined || now === undefined || now === start;
+}
+
+/** A right to compute one fingerprint, held by one process at a time. */
+export interface Reservation {
+  release(): void;
+}
+
+function tryReserve(file: string): Reservation | undefined {
+  mkdirSync(dirname(file), { recursive: true });
+  try {
+    const handle = openSync(file, 'wx');
+    writeSync(handle, `${process.pid} ${startOf(process.pid) ?? ''}`);
+    closeSync(handle);
+    return {
+      release: () => {
+        rmSync(file, { force: true });
+      },
+    };
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const owner = readTextIfThere(file);
+  const [id, start] = owner?.split(' ') ?? [];
+  // An empty file is one whose owner is about to write its name.
+  if (owner !== undefined && owner !== '' && !isAlive(Number(id), start === '' ? undefined : start)) {
+    // Only the file that was read is removed: another process may have taken over in between.
+    if (readFileSync(file, 'utf8') === owner) rmSync(file, { force: true });
+  }
+  return undefined;
+}
+
+/**
+ * Waits until no other live process computes a fingerprint, then reserves it.
+ *
+ * `onWait` is called once when there is something to wait for. What a dead process held is taken over.
+ */
+export async function reserve(
+  storeDir: string,
+  fingerprint: string,
+  options: { readonly signal: AbortSignal; readonly onWait: () => void },
+): Promise<Reservation> {
+  const file = join(storeDir, 'reservations', fingerprint);
+  for (let attempt = 0; ; attempt++) {
+    const reservation = tryReserve(file);
+    if (reservation !== undefined) return reservation;
+    if (attempt === 1) options.onWait();
+    await sleep(Math.min(20 * 2 ** attempt, 250), undefined, { signal: options.signal });
+  }
+}
