@@ -1,1 +1,34 @@
-export {};
+export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
+export type { Diagnostic } from './diagnostics/diagnostic.ts';
+export type {
+  ArtifactSummary,
+  Event,
+  EventBody,
+  FailureSummary,
+  PlannedStep,
+  StepEnd,
+} from './events/event.ts';
+export type { Graph, GraphStep } from './graph/graph.ts';
+export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
+export type { PluginCatalog } from './graph/plugin-catalog.ts';
+export { selectSteps } from './graph/select-steps.ts';
+export type { Selection } from './graph/select-steps.ts';
+export { loadPipeline } from './language/load-pipeline.ts';
+export type { LoadOptions, LoadResult } from './language/load-pipeline.ts';
+export { describeChange, leftOutOnPurpose } from './plan/explain.ts';
+export { explainStep, planPipeline } from './plan/plan-pipeline.ts';
+export type { Explanation, Plan, PlanOptions } from './plan/plan-pipeline.ts';
+export {
+  collectCurves,
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatSparkline,
+  renderReport,
+} from './report/render-report.ts';
+export { runPipeline } from './run-pipeline.ts';
+export type { RunOptions, RunResult } from './run-pipeline.ts';
+export { listRunIds, makeRunRecord, readRunRecord } from './runs/run-record.ts';
+export type { RunRecord, StepRecord } from './runs/run-record.ts';
+export { findNearest } from './util/suggest.ts';
+export { joyulVersion } from './util/version.ts';

@@ -3,15 +3,14 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
 
-type AjvModule = typeof import('ajv');
-type AjvInstance = InstanceType<AjvModule['Ajv']>;
+type AjvConstructor = (typeof import('ajv'))['Ajv'];
 
 /** Compiles schemas once each. */
 export class SchemaValidator {
-  readonly #ajv: AjvInstance;
+  readonly #ajv: InstanceType<AjvConstructor>;
   readonly #compiled = new Map<object, ValidateFunction>();
 
-  constructor({ Ajv }: AjvModule) {
+  constructor(Ajv: AjvConstructor) {
     this.#ajv = new Ajv({
       allErrors: true,
       useDefaults: true,

@@ -1,0 +1,130 @@
+import type { CurveEvent, FindingEvent, StepEvent, TableEvent } from '@joyul/plugin-api';
+import type { RunRecord, StepRecord } from '../runs/run-record.ts';
+
+/** A duration for people: `0.3 s`, `12 s`, `2 min 5 s`. */
+export function formatDuration(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A size for people: `87 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const index = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** index;
+  return `${value < 10 && index > 0 ? value.toFixed(1) : Math.round(value)} ${units[index] ?? 'B'}`;
+}
+
+const bars = '▁▂▃▄▅▆▇█';
+
+/** A line of small bars; longer rows of values are averaged down to `width`. */
+export function formatSparkline(values: readonly number[], width = 40): string {
+  const count = Math.min(width, values.length);
+  const means = Array.from({ length: count }, (_, index) => {
+    const part = values.slice(
+      Math.floor((index * values.length) / count),
+      Math.floor(((index + 1) * values.length) / count),
+    );
+    return part.reduce((sum, value) => sum + value, 0) / Math.max(1, part.length);
+  });
+  const low = Math.min(...means);
+  const range = Math.max(...means) - low;
+  return means
+    .map((value) => bars[range === 0 ? 0 : Math.round(((value - low) / range) * (bars.length - 1))] ?? '')
+    .join('');
+}
+
+/** A curve's points, in the order in which they were told. */
+export interface Curve {
+  readonly name: string;
+  readonly points: readonly CurveEvent[];
+}
+
+/** The curves among a step's events. */
+export function collectCurves(told: readonly StepEvent[]): readonly Curve[] {
+  const curves = new Map<string, CurveEvent[]>();
+  for (const event of told) {
+    if (event.type !== 'curve') continue;
+    const points = curves.get(event.name);
+    if (points === undefined) curves.set(event.name, [event]);
+    else points.push(event);
+  }
+  return [...curves].map(([name, points]) => ({ name, points }));
+}
+
+/** A number for people: four significant digits at most. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}
+
+const isFinding = (event: StepEvent): event is FindingEvent => event.type === 'finding';
+const isTable = (event: StepEvent): event is TableEvent => event.type === 'table';
+
+const cell = (value: unknown): string =>
+  (typeof value === 'number'
+    ? formatNumber(value)
+    : value === null
+      ? ''
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value)
+  ).replaceAll('|', '\\|');
+
+function renderTable(table: TableEvent): readonly string[] {
+  const row = (cells: readonly unknown[]): string => `| ${cells.map(cell).join(' | ')} |`;
+  return [
+    `**${table.title}**`,
+    '',
+    row(table.columns),
+    row(table.columns.map(() => '---')),
+    ...table.rows.map(row),
+    '',
+  ];
+}
+
+function renderStep(step: StepRecord): readonly string[] {
+  const how =
+    step.end === 'reused'
+      ? 'reused'
+      : step.end === 'succeeded'
+        ? `ran in ${formatDuration(step.durationMs)}`
+        : step.end;
+  const lines = [`## ${step.stepId} — ${how}`, ''];
+  for (const finding of step.told.filter(isFinding)) {
+    const mark = finding.weight === 'warning' ? '⚠ ' : '';
+    lines.push(finding.weight === 'headline' ? `**${finding.text}**` : `- ${mark}${finding.text}`);
+    if (finding.weight === 'headline') lines.push('');
+  }
+  lines.push('');
+  for (const table of step.told.filter(isTable)) lines.push(...renderTable(table));
+  for (const { name, points } of collectCurves(step.told)) {
+    const [first, last] = [points[0], points.at(-1)];
+    if (first !== undefined && last !== undefined)
+      lines.push(
+        `\`${formatSparkline(points.map((point) => point.y))}\` ${name}: ${formatNumber(first.y)} → ${formatNumber(last.y)}`,
+        '',
+      );
+  }
+  if (step.failure !== undefined && step.end === 'failed')
+    lines.push(`**Failed** (${step.failure.code}): ${step.failure.message}`, '');
+  return lines;
+}
+
+/** A run's report as Markdown. */
+export function renderReport(record: RunRecord): string {
+  const reused = record.steps.filter((step) => step.end === 'reused').length;
+  const head = [
+    `# ${record.pipeline}`,
+    '',
+    `Run ${record.runId} ${record.end} in ${formatDuration(record.durationMs)}: ${record.steps.length} steps, ${reused} of ${record.steps.length} reused. Joyul ${record.joyulVersion}, Node ${record.nodeVersion}, seed ${record.seed}.`,
+    '',
+  ];
+  return `${[...head, ...record.steps.flatMap(renderStep)]
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()}\n`;
+}

@@ -1,0 +1,93 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { execa } from 'execa';
+
+interface CommandParams {
+  readonly run: string | readonly string[];
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const graceMs = 5000;
+
+/** Signals a program's whole process group, which it leads. */
+function signalGroup(processId: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (processId === undefined) return;
+  try {
+    process.kill(process.platform === 'win32' ? processId : -processId, signal);
+  } catch {
+    // The group has ended already.
+  }
+}
+
+/** What the program is told of its inputs, outputs and seed. */
+function makeEnvironment(context: StepContext<CommandParams>): Record<string, string> {
+  const inputs = [context.inputs['inputs'] ?? []].flat();
+  return {
+    ...context.env,
+    ...context.params.env,
+    JOYUL_SEED: String(context.seed),
+    JOYUL_SCRATCH: context.scratch,
+    ...Object.fromEntries(inputs.map((folder, index) => [`JOYUL_INPUT_${index}`, folder])),
+  };
+}
+
+/**
+ * Runs the program and waits for it and all that it started.
+ *
+ * @throws StepFailure with the code EXIT_n when it ends with the exit code n.
+ */
+export async function runCommand(context: StepContext<CommandParams>): Promise<void> {
+  const { params, projectDir, signal, emit } = context;
+  for (const path of Object.values(params.outputs)) {
+    // What an earlier attempt left there must not pass for this one's output.
+    rmSync(join(projectDir, path), { recursive: true, force: true });
+    mkdirSync(dirname(join(projectDir, path)), { recursive: true });
+  }
+  const [file = '', ...args] = typeof params.run === 'string' ? [params.run] : params.run;
+  const child = execa(file, args, {
+    shell: typeof params.run === 'string',
+    cwd: join(projectDir, params.cwd ?? '.'),
+    env: makeEnvironment(context),
+    detached: process.platform !== 'win32',
+    cleanup: true,
+    reject: false,
+    stdin: 'ignore',
+    all: true,
+    buffer: false,
+    lines: true,
+  });
+  const cancel = (): void => {
+    signalGroup(child.pid, 'SIGTERM');
+    setTimeout(() => {
+      signalGroup(child.pid, 'SIGKILL');
+    }, graceMs).unref();
+  };
+  signal.addEventListener('abort', cancel);
+  try {
+    for await (const line of child.iterable({ from: 'all' }))
+      emit({ type: 'log', level: 'info', message: line });
+    const result = await child;
+    signal.throwIfAborted();
+    if (result.exitCode === undefined && result.signal === undefined)
+      throw new StepFailure(
+        'NOT_STARTED',
+        `"${file}" could not be started: ${result.shortMessage ?? 'unknown reason'}.`,
+        { help: 'Check that it is installed and on PATH.' },
+      );
+    if (result.signal !== undefined)
+      throw new StepFailure('KILLED', `The program was ended by ${result.signal}.`);
+    if (result.exitCode !== 0)
+      throw new StepFailure(
+        `EXIT_${result.exitCode ?? 1}`,
+        `The program ended with exit code ${result.exitCode ?? 1}.`,
+      );
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    // A child that outlives the program must not go on writing under the next step.
+    signalGroup(child.pid, 'SIGKILL');
+  }
+}
