@@ -1,0 +1,98 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
+import type { Event } from '@joyul/core';
+import { parseArguments } from '../args.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { cacheDir, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import { printPlan } from '../terminal/print-plan.ts';
+import { makeReporter } from '../terminal/reporter.ts';
+
+const flags = {
+  ...pipelineFlags,
+  'dry-run': { type: 'boolean', short: 'n' },
+  'keep-going': { type: 'boolean', short: 'k' },
+  jobs: { type: 'string', short: 'j' },
+} as const;
+
+/** Ends a run on Ctrl-C: once lets steps write checkpoints, twice ends at once. */
+function cancelOnInterrupt(onFirst: () => void): { readonly signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort(new Error('The run was cancelled.'));
+    onFirst();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    },
+  };
+}
+
+/** `joyul run`. */
+export const run: Command = {
+  summary: 'run a pipeline; what is fresh is reused',
+  usage: `joyul run [FILE] [flags]
+
+  -n, --dry-run           show what would run and why; change nothing
+  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
+      --params-file FILE  params from a YAML file
+      --profile NAME      the pipeline's named changes
+      --seed N            decide every random draw
+      --from, --until, --only STEP[,STEP]   run a part of the pipeline
+  -f, --force             run every step again
+      --force-step STEP   run one step again
+  -k, --keep-going        go on with what does not need a failed step
+  -j, --jobs N            steps that may run at once
+      --backend NAME      tensorflow, wasm or cpu
+      --json              events as JSON lines on stdout`,
+  async run(argv) {
+    const args = parseArguments(argv, flags);
+    const loaded = await loadFromArguments(args, args.positionals[0]);
+    if (loaded === undefined) return exitCodes.badPipeline;
+    const { graph, options } = loaded;
+    if (args.has('dry-run')) {
+      printPlan(planPipeline(graph, options), args.has('json'));
+      return exitCodes.done;
+    }
+    const isJson = args.has('json');
+    const reporter = makeReporter(graph, { isJson });
+    const interrupt = cancelOnInterrupt(() => {
+      reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
+    });
+    const jobs = args.value('jobs');
+    try {
+      const result = await runPipeline(graph, {
+        ...options,
+        downloadDir: join(cacheDir(), 'downloads'),
+        keepGoing: args.has('keep-going'),
+        ...(jobs === undefined ? {} : { jobs: Math.max(1, Number(jobs)) }),
+        signal: interrupt.signal,
+        onEvent: (event: Event) => {
+          reporter.onEvent(event);
+        },
+      });
+      const record = readRunRecord(graph.projectDir, result.runId);
+      if (record !== undefined) {
+        writeFileSync(
+          join(graph.projectDir, '.joyul', 'runs', result.runId, 'report.md'),
+          renderReport(record),
+        );
+        reporter.finish(record);
+      }
+      if (result.end === 'cancelled') return exitCodes.interrupted;
+      if (result.end === 'succeeded') return exitCodes.done;
+      const isGate =
+        record?.steps.some((step) => step.failure?.code === 'GATE' && step.end === 'failed') === true;
+      return isGate ? exitCodes.gateRefused : exitCodes.stepFailed;
+    } finally {
+      interrupt.stop();
+      reporter.close();
+    }
+  },
+};

@@ -1,0 +1,145 @@
+import { collectCurves, formatDuration, formatNumber, formatSparkline } from '@joyul/core';
+import type { FailureSummary, RunRecord, StepRecord } from '@joyul/core';
+import type { Style } from './style.ts';
+import { fitTo, padTo, widthOf, wrapTo } from './style.ts';
+
+const shownProblems = 10;
+
+/** Why a step failed, where, and what to do. */
+export function formatFailure(stepId: string, failure: FailureSummary, style: Style): string {
+  const lines = [
+    `${style.red('✗')} ${style.bold(stepId)} failed: ${failure.message} ${style.dim(`[${failure.code}]`)}`,
+  ];
+  for (const problem of failure.problems.slice(0, shownProblems)) {
+    const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
+    lines.push(
+      `    ${style.cyan(place)}${problem.field === undefined ? '' : ` ${problem.field}`}  ${problem.message}`,
+    );
+  }
+  if (failure.problems.length > shownProblems)
+    lines.push(`    and ${failure.problems.length - shownProblems} more`);
+  for (const line of failure.logTail) lines.push(style.dim(`    | ${line}`));
+  if (failure.help !== undefined) lines.push(`  help: ${failure.help}`);
+  return lines.join('\n');
+}
+
+const cellText = (value: unknown): string =>
+  typeof value === 'number'
+    ? formatNumber(value)
+    : typeof value === 'string'
+      ? value
+      : value === null || value === undefined
+        ? ''
+        : JSON.stringify(value);
+
+/** A table with aligned columns; numbers stand to the right, long cells are cut. */
+export function formatTable(
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  style: Style,
+  width: number,
+): readonly string[] {
+  const texts = [columns, ...rows.map((row) => columns.map((_, index) => cellText(row[index])))];
+  const widths = columns.map((_, index) => Math.max(...texts.map((row) => widthOf(row[index] ?? ''))));
+  const over = widths.reduce((sum, value) => sum + value + 2, 0) - width;
+  const widest = widths.indexOf(Math.max(...widths));
+  if (over > 0) widths[widest] = Math.max(8, (widths[widest] ?? 0) - over);
+  const isNumber = columns.map(
+    (_, index) =>
+      rows.length > 0 && rows.every((row) => typeof row[index] === 'number' || row[index] === null),
+  );
+  return texts.map((row, at) => {
+    const cells = row.map((text, index) => {
+      const fitted = fitTo(text, widths[index] ?? 0);
+      const blanks = ' '.repeat(Math.max(0, (widths[index] ?? 0) - widthOf(fitted)));
+      return isNumber[index] === true ? blanks + fitted : fitted + blanks;
+    });
+    const line = cells.join('  ').trimEnd();
+    return at === 0 ? style.dim(line) : line;
+  });
+}
+
+function formatStep(step: StepRecord, style: Style, width: number): readonly string[] {
+  const lines: string[] = [];
+  const how = step.end === 'reused' ? 'reused' : formatDuration(step.durationMs);
+  const findings = step.told.flatMap((event) => (event.type === 'finding' ? [event] : []));
+  const headline = findings.find((finding) => finding.weight === 'headline');
+  lines.push(`${style.green('●')} ${style.bold(step.stepId)} ${style.dim(`· ${how}`)}`);
+  for (const finding of headline === undefined
+    ? findings
+    : [headline, ...findings.filter((item) => item !== headline)]) {
+    const isHeadline = finding === headline;
+    const mark = finding.weight === 'warning' ? style.yellow('! ') : '';
+    wrapTo(finding.text, width - 6).forEach((line, index) => {
+      const text = finding.weight === 'warning' ? style.yellow(line) : isHeadline ? line : style.dim(line);
+      lines.push(
+        `  ${isHeadline ? '' : index === 0 ? `${style.dim('-')} ` : '  '}${index === 0 ? mark : ''}${text}`,
+      );
+    });
+  }
+  for (const { name, points } of collectCurves(step.told)) {
+    const [first, last] = [points[0], points.at(-1)];
+    if (first === undefined || last === undefined || points.length < 3) continue;
+    lines.push(
+      `  ${style.cyan(
+        formatSparkline(
+          points.map((point) => point.y),
+          Math.min(40, width - 40),
+        ),
+      )} ${name} ${formatNumber(first.y)} → ${formatNumber(last.y)}`,
+    );
+  }
+  for (const event of step.told) {
+    if (event.type !== 'table') continue;
+    lines.push(
+      '',
+      `  ${event.title}`,
+      ...formatTable(event.columns, event.rows, style, width - 4).map((line) => `    ${line}`),
+      '',
+    );
+  }
+  return lines;
+}
+
+/** The short report at the end of a run. */
+export function formatSummary(record: RunRecord, style: Style, width: number): readonly string[] {
+  const done = record.steps.filter((step) => step.end === 'succeeded' || step.end === 'reused');
+  const reused = record.steps.filter((step) => step.end === 'reused').length;
+  const lines = [''];
+  const isNothingNew = reused === record.steps.length;
+  // Nothing ran: the report was shown when it did, and `joyul show` shows it again.
+  if (!isNothingNew) for (const step of done) lines.push(...formatStep(step, style, width), '');
+  const told = `${reused} of ${record.steps.length} reused`;
+  if (record.end === 'succeeded')
+    lines.push(
+      `${style.green('✓')} ${style.bold(record.pipeline)} succeeded in ${formatDuration(record.durationMs)}, ${told}`,
+    );
+  else if (record.end === 'cancelled')
+    lines.push(
+      `${style.yellow('■')} ${style.bold(record.pipeline)} was cancelled after ${formatDuration(record.durationMs)}; run it again to go on`,
+    );
+  else {
+    lines.push(
+      `${style.red('✗')} ${style.bold(record.pipeline)} failed after ${formatDuration(record.durationMs)}, ${told}`,
+    );
+    lines.push(`  Mend it and run \`joyul run ${record.file}\` again: what succeeded is reused.`);
+  }
+  if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style));
+  lines.push(
+    style.dim(
+      `  report: .joyul/runs/${record.runId}/report.md${isNothingNew ? '   (`joyul show` prints it)' : ''}`,
+    ),
+  );
+  return lines;
+}
+
+/** How long each step took, with a bar. */
+function formatTimes(record: RunRecord, style: Style): readonly string[] {
+  const longest = Math.max(...record.steps.map((step) => step.durationMs), 1);
+  const width = Math.max(...record.steps.map((step) => widthOf(step.stepId)));
+  return record.steps.map((step) => {
+    const bar = '━'.repeat(Math.round((30 * step.durationMs) / longest));
+    const time = step.end === 'reused' ? style.dim('reused') : formatDuration(step.durationMs);
+    return `  ${padTo(step.stepId, width)}  ${padTo(style.cyan(bar), 30)}  ${time}`;
+  });
+}
