@@ -8,6 +8,7 @@ import {
   greaterEqual,
   mul,
   neg,
+  pow,
   sigmoid,
   square,
   sub,
@@ -112,6 +113,10 @@ const rules: Readonly<Record<string, Rule>> = {
       g.shape.slice(0, -1).map((_, axis) => axis),
     ),
   ],
+  Pow: (node, g) => {
+    const [x, y] = [input(node, 0), input(node, 1).node.data?.[0] ?? 1];
+    return [mul(mul(g, pow(x, y - 1)), y)];
+  },
   Neg: unary((g) => neg(g)),
   Square: unary((g, x) => mul(mul(g, x), 2)),
   Sqrt: unary((g, _, y) => mul(div(g, y), 0.5)),

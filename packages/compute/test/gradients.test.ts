@@ -10,6 +10,7 @@ const {
   batchMatMul,
   broadcastTo,
   cast,
+  causalBias,
   concat,
   constant,
   createSession,
@@ -19,11 +20,14 @@ const {
   exp,
   gather,
   gelu,
+  geluTanh,
   gradients,
+  headCrossEntropy,
   layerNorm,
   linear,
   log,
   logSoftmax,
+  makeRopeTables,
   matMul,
   maskedMean,
   maximum,
@@ -31,6 +35,8 @@ const {
   minimum,
   mul,
   neg,
+  pow,
+  rope,
   reshape,
   relu,
   rmsNorm,
@@ -182,6 +188,29 @@ const cases: readonly Case[] = [
     ],
     three((q, k, v) => square(attention(q, k, v, constant([0, 0, -1], [1, 1, 1, 3])))),
   ],
+  [
+    'attention, heads in groups, causal',
+    [
+      [2, 4, 3, 2],
+      [2, 2, 3, 2],
+      [2, 2, 3, 2],
+    ],
+    three((q, k, v) => square(attention(q, k, v, causalBias(3)))),
+  ],
+  ['rope', [[2, 2, 3, 4]], one((x) => square(rope(x, makeRopeTables(3, 4))))],
+  ['geluTanh', [[6]], one((x) => geluTanh(sub(x, 0.7)))],
+  ['Pow', [[6]], one((x) => pow(x, 2.5))],
+  [
+    'headCrossEntropy, in chunks',
+    [
+      [3, 4],
+      [5, 4],
+    ],
+    two(
+      (x, head) =>
+        headCrossEntropy(x, head, labels, { chunkRows: 2, rowWeights: constant([1, 2, 3], [3]) }).total,
+    ),
+  ],
   ['maskedMean', [[2, 3, 2]], one((x) => square(maskedMean(x, constant([1, 1, 0, 1, 0, 0], [2, 3]))))],
   [
     'softmaxCrossEntropy',
@@ -284,4 +313,59 @@ test('argMax gives the index of the largest element', async () => {
   const session = await createSession(program, { backend: 'cpu' });
   const { index } = await session.run('run', { x: Float32Array.of(1, 3, 2, 9, 3, 4) });
   expect([...(index ?? [])]).toEqual([1, 0]);
+});
+
+/** A program with one input and one output. */
+async function evaluate(
+  shape: readonly number[],
+  data: Float32Array,
+  build: (x: Tensor) => Tensor,
+): Promise<number[]> {
+  const program = new Program();
+  program.entry('run', (builder) => ({ outputs: { y: build(builder.input('x', 'float32', shape)) } }));
+  const session = await createSession(program, { backend: 'cpu' });
+  const { y } = await session.run('run', { x: data });
+  session.dispose();
+  return [...(y ?? [])];
+}
+
+test('headCrossEntropy in chunks is the cross-entropy of all logits at once', async () => {
+  const head = constant(values(20, 1), [5, 4]);
+  const x = values(12, 0);
+  const [whole] = await evaluate(
+    [3, 4],
+    x,
+    (states) => softmaxCrossEntropy(matMul(states, head, { transposeB: true }), labels).total,
+  );
+  const [chunked] = await evaluate(
+    [3, 4],
+    x,
+    (states) => headCrossEntropy(states, head, labels, { chunkRows: 2 }).total,
+  );
+  expect(chunked).toBeCloseTo(whole ?? Number.NaN, 5);
+});
+
+test('rope turns each pair of halves by position times frequency', async () => {
+  const y = await evaluate([1, 1, 2, 4], Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4), (x) =>
+    rope(x, makeRopeTables(2, 4)),
+  );
+  const turned = [1, 0.01].flatMap((angle, i) => {
+    const [a, b] = [1 + i, 3 + i];
+    return [
+      [i, a * Math.cos(angle) - b * Math.sin(angle)] as const,
+      [i + 2, b * Math.cos(angle) + a * Math.sin(angle)] as const,
+    ];
+  });
+  const expected = [1, 2, 3, 4, 0, 0, 0, 0];
+  for (const [index, value] of turned) expected[4 + index] = value;
+  y.forEach((value, index) => expect(value).toBeCloseTo(expected[index] ?? Number.NaN, 5));
+});
+
+test('causal attention never looks ahead', async () => {
+  const mixFirst = async (later: number): Promise<number> => {
+    const x = Float32Array.of(1, 2, later, -later);
+    const [first = Number.NaN] = await evaluate([1, 1, 2, 2], x, (q) => attention(q, q, q, causalBias(2)));
+    return first;
+  };
+  expect(await mixFirst(3)).toBe(await mixFirst(30));
 });

@@ -37,8 +37,15 @@ export const equal = (x: Tensor, y: Operand): Tensor => binary('Equal', x, y, 'b
 export const notEqual = (x: Tensor, y: Operand): Tensor => binary('NotEqual', x, y, 'bool');
 /** x ≥ y, as bool. */
 export const greaterEqual = (x: Tensor, y: Operand): Tensor => binary('GreaterEqual', x, y, 'bool');
+/** x > y, as bool. */
+export const greater = (x: Tensor, y: Operand): Tensor => binary('Greater', x, y, 'bool');
+/** x ≤ y, as bool. */
+export const lessEqual = (x: Tensor, y: Operand): Tensor => binary('LessEqual', x, y, 'bool');
 /** x < y, as bool. */
 export const less = (x: Tensor, y: Operand): Tensor => binary('Less', x, y, 'bool');
+
+/** xʸ for a fixed y; x is positive where y is not whole. */
+export const pow = (x: Tensor, y: number): Tensor => binary('Pow', x, y);
 
 /** −x. */
 export const neg = unary('Neg');

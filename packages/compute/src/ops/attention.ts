@@ -1,0 +1,105 @@
+import type { Tensor } from '../ir.ts';
+import { constant } from '../ir.ts';
+import { add, mul, sub } from './elementwise.ts';
+import { batchMatMul } from './matmul.ts';
+import { softmax } from './neural.ts';
+import { lengthOf } from './shapes.ts';
+import { concat, reshape, slice, sum, withGradient } from './structure.ts';
+
+/** Added to a score where attention is forbidden: far below any score, and still finite. */
+const forbidden = -1e9;
+
+/**
+ * softmax(q·kᵀ + bias)·v for q [batch, heads, time, headDim], already scaled, and k, v [batch, groups, time, headDim].
+ *
+ * With fewer groups than heads, heads/groups consecutive heads share one k and v (Ainslie et al. 2023).
+ * `bias` broadcasts to [batch, heads, time, time] and is large and negative where attention is forbidden;
+ * no gradient flows to it. Only the probabilities are kept for the backward pass.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor {
+  const [batch = 0, heads = 0, time = 0, headDim = 0] = q.shape;
+  const groups = lengthOf(k, 1);
+  const keys = lengthOf(k, 2);
+  // Heads that share a key lie one below the other, so one product serves them all.
+  const folded = [batch, groups, (heads / groups) * time, headDim];
+  const queries = reshapeTo(q, folded);
+  const scores = reshapeTo(batchMatMul(queries, k, { transposeB: true }), [batch, heads, time, keys]);
+  const probabilities = reshapeTo(softmax(add(scores, bias)), [...folded.slice(0, 3), keys]);
+  const mixed = withGradient(batchMatMul(probabilities, v), [queries, k, v], (gradient, needed) => {
+    const gradientV =
+      needed[2] === true ? batchMatMul(probabilities, gradient, { transposeA: true }) : undefined;
+    if (needed[0] !== true && needed[1] !== true) return [undefined, undefined, gradientV];
+    const toProbabilities = batchMatMul(gradient, v, { transposeB: true });
+    const weighted = mul(toProbabilities, probabilities);
+    const toScores = sub(weighted, mul(probabilities, sum(weighted, [-1], true)));
+    return [
+      needed[0] === true ? batchMatMul(toScores, k) : undefined,
+      needed[1] === true ? batchMatMul(toScores, queries, { transposeA: true }) : undefined,
+      gradientV,
+    ];
+  });
+  return reshapeTo(mixed, q.shape);
+}
+
+const reshapeTo = (x: Tensor, shape: readonly number[]): Tensor =>
+  x.shape.every((length, axis) => length === shape[axis]) ? x : reshape(x, shape);
+
+/** 0 on and below the diagonal, forbidden above it: [1, 1, time, time], so that no token sees a later one. */
+export function causalBias(time: number): Tensor {
+  const data = new Float32Array(time * time);
+  for (let row = 0; row < time; row++) data.fill(forbidden, row * time + row + 1, (row + 1) * time);
+  return constant(data, [1, 1, time, time]);
+}
+
+/** 0 where mask [batch, time] is 1 and forbidden where it is 0: [batch, 1, 1, time], so that padding is not seen. */
+export function paddingBias(mask: Tensor): Tensor {
+  const [batch = 0, time = 0] = mask.shape;
+  return reshape(mul(sub(mask, 1), -forbidden), [batch, 1, 1, time]);
+}
+
+/** The rotations of {@link rope}, for the positions 0 … time − 1. */
+export interface RopeTables {
+  /** [time, headDim / 2]. */
+  readonly cosine: Tensor;
+  /** [time, headDim / 2]. */
+  readonly sine: Tensor;
+}
+
+/** Angles t·f for the frequencies f; by default those of Su et al. 2021, θ^(−2i/headDim). */
+export function makeRopeTables(
+  time: number,
+  headDim: number,
+  options: { readonly theta?: number; readonly frequencies?: readonly number[] } = {},
+): RopeTables {
+  const half = headDim / 2;
+  const { theta = 10_000 } = options;
+  const frequencies = options.frequencies ?? Array.from({ length: half }, (_, i) => theta ** (-i / half));
+  const angles = Float64Array.from(
+    { length: time * half },
+    (_, index) => Math.floor(index / half) * (frequencies[index % half] ?? 0),
+  );
+  return {
+    cosine: constant(Float32Array.from(angles, Math.cos), [time, half]),
+    sine: constant(Float32Array.from(angles, Math.sin), [time, half]),
+  };
+}
+
+/**
+ * Rotary position embedding of x [batch, heads, time, headDim]: element i is rotated with element i + headDim/2,
+ * the layout of Hugging Face's weights.
+ */
+export function rope(x: Tensor, { cosine, sine }: RopeTables): Tensor {
+  return withGradient(rotate(x, cosine, sine, false), [x], (gradient) => [
+    rotate(gradient, cosine, sine, true), // A rotation's transpose is the rotation back.
+  ]);
+}
+
+function rotate(x: Tensor, cosine: Tensor, sine: Tensor, isBack: boolean): Tensor {
+  const half = lengthOf(x, -1) / 2;
+  const axis = x.shape.length - 1;
+  const size = [...x.shape.slice(0, -1), half];
+  const left = slice(x, size.map(() => 0), size); // prettier-ignore
+  const right = slice(x, size.map((_, index) => (index === axis ? half : 0)), size); // prettier-ignore
+  const [turn, back] = isBack ? [add, sub] : [sub, add];
+  return concat([turn(mul(left, cosine), mul(right, sine)), back(mul(right, cosine), mul(left, sine))], axis);
+}
