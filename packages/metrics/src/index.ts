@@ -1,1 +1,16 @@
-export {};
+export { fitBagOfWords } from './bag-of-words.ts';
+export type { BagOfWords } from './bag-of-words.ts';
+export { calibrationError, logLoss, measureClassification } from './classification.ts';
+export type { ClassMetrics, ClassificationMetrics } from './classification.ts';
+export {
+  bootstrapInterval,
+  holmAdjust,
+  mcNemarTest,
+  smallestDetectable,
+  wilsonInterval,
+} from './intervals.ts';
+export type { Interval, McNemar } from './intervals.ts';
+export { denseMatrix, fitLogistic, predictLinear, sparseMatrix } from './logistic.ts';
+export type { LinearClassifier, Matrix } from './logistic.ts';
+export { crossValidateProbe, fitProbe, foldProbe, nearestNeighbours } from './probes.ts';
+export type { Probe } from './probes.ts';
