@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { decodeEntities } from './readers/html.ts';
 import type { RawRow } from './row.ts';
 
 /** How texts are made even. */
@@ -7,6 +8,8 @@ export interface CleanOptions {
   readonly maxCharacters?: number;
   /** Shorter ones are dropped; the default is 1. */
   readonly minCharacters?: number;
+  /** `&amp;` and its like become characters; the default is false. */
+  readonly htmlEntities?: boolean;
 }
 
 /** Unicode NFC, no control characters, runs of blanks as one, at most one empty line in a row. */
@@ -37,37 +40,70 @@ export function idOf(text: string, label: string | undefined): string {
     .slice(0, 16);
 }
 
+/** Why a row was not kept. */
+export type DropReason = 'empty' | 'too short' | 'duplicate';
+
 /** Rows that were kept and those that were not, with the reason. */
 export interface CleanResult {
   readonly rows: readonly RawRow[];
-  readonly dropped: readonly { readonly row: RawRow; readonly reason: 'empty' | 'too short' | 'duplicate' }[];
+  readonly dropped: readonly {
+    readonly row: RawRow;
+    readonly reason: DropReason;
+    /** The row that a duplicate repeats. */
+    readonly first?: RawRow;
+  }[];
   /** Texts that have two labels: each pair of places. */
   readonly conflicts: readonly { readonly first: RawRow; readonly second: RawRow }[];
 }
 
-/** Cleans texts, drops empty ones, and keeps the first of each set of exact duplicates. */
+/** Cuts to a length without cutting a character in two. */
+function cutText(text: string, length: number | undefined): string {
+  if (length === undefined || text.length <= length) return text;
+  const isHalf = (text.charCodeAt(length - 1) & 0xfc00) === 0xd800;
+  return text.slice(0, isHalf ? length - 1 : length);
+}
+
+const splitRank = (row: RawRow): number => (row.split === 'test' ? 2 : row.split === 'validation' ? 1 : 0);
+
+/**
+ * Cleans texts, drops empty ones, and keeps one of each set of exact duplicates: the first, or the one in a
+ * split that judges, so that what is left for training repeats nothing that is tested.
+ */
 export function cleanRows(
   rows: readonly RawRow[],
   options: CleanOptions & { readonly deduplicate: boolean },
 ): CleanResult {
-  const kept: RawRow[] = [];
-  const dropped: { row: RawRow; reason: 'empty' | 'too short' | 'duplicate' }[] = [];
+  const dropped: { row: RawRow; reason: DropReason; first?: RawRow }[] = [];
   const conflicts: { first: RawRow; second: RawRow }[] = [];
-  const seen = new Map<string, RawRow>();
+  const kept = new Set<RawRow>();
+  const seen = new Map<string, RawRow[]>();
   for (const raw of rows) {
-    const text = cleanText(raw.text).slice(0, options.maxCharacters);
+    const decoded = options.htmlEntities === true ? decodeEntities(raw.text) : raw.text;
+    const text = cutText(cleanText(decoded), options.maxCharacters);
+    if (text === '') {
+      dropped.push({ row: raw, reason: 'empty' });
+      continue;
+    }
+    if (text.length < (options.minCharacters ?? 1)) {
+      dropped.push({ row: raw, reason: 'too short' });
+      continue;
+    }
     const row = { ...raw, text };
-    if (text === '') dropped.push({ row: raw, reason: 'empty' });
-    else if (text.length < (options.minCharacters ?? 1)) dropped.push({ row: raw, reason: 'too short' });
-    else {
-      const key = duplicateKey(text);
-      const first = key === '' ? undefined : seen.get(key);
-      if (first !== undefined && first.label !== row.label) conflicts.push({ first, second: row });
-      if (first !== undefined && options.deduplicate && first.label === row.label)
-        dropped.push({ row, reason: 'duplicate' });
-      else kept.push(row);
-      if (first === undefined) seen.set(key, row);
+    const key = duplicateKey(text) || text;
+    const others = seen.get(key) ?? [];
+    const twin = others.find((other) => other.label === row.label);
+    const other = others[0];
+    if (twin === undefined && other !== undefined) conflicts.push({ first: other, second: row });
+    if (twin !== undefined && options.deduplicate) {
+      const [stays, goes] = splitRank(row) > splitRank(twin) ? [row, twin] : [twin, row];
+      kept.delete(goes);
+      kept.add(stays);
+      dropped.push({ row: goes, reason: 'duplicate', first: stays });
+      seen.set(key, [...others.filter((item) => item !== goes && item !== stays), stays]);
+    } else {
+      kept.add(row);
+      seen.set(key, [...others, row]);
     }
   }
-  return { rows: kept, dropped, conflicts };
+  return { rows: [...kept], dropped, conflicts };
 }

@@ -11,12 +11,15 @@ export type DatasetSplit = 'train' | 'validation' | 'unlabelled';
 /** `dataset.json`. */
 export interface DatasetHeader {
   readonly version: 1;
-  readonly task: 'classification' | 'text';
+  readonly task: 'classification' | 'text' | 'chat';
   /** In code-unit order: the order of a classifier's logits. */
   readonly labels: readonly string[];
   /** Rows in each split. */
   readonly splits: Readonly<Partial<Record<DatasetSplit | 'test', number>>>;
+  /** As resolved, with versions; several are joined by a comma. */
   readonly source: string;
+  /** sha256 of all rows by split: equal digests mean equal data. Absent in data sets of older versions. */
+  readonly digest?: string;
   /** Set when the splits' token lengths were measured. */
   readonly tokens?: {
     readonly tokenizerDigest: string;
@@ -53,6 +56,14 @@ async function collect(file: string): Promise<readonly Row[]> {
 }
 
 const formatRows = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** The sha256 of rows by split, in code-unit order of the splits. */
+export function digestRows(splits: Readonly<Record<string, readonly Row[]>>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(splits).sort())
+    hash.update(`${name}\0`).update(formatRows(splits[name] ?? []));
+  return hash.digest('hex');
+}
 
 /** Writes a data-set artifact. */
 export async function writeDataset(

@@ -16,11 +16,15 @@ export interface Tokenizer {
   readonly digest: string;
   readonly padId: number;
   encode(text: string, maxLength: number): EncodedText;
+  /** Tokens of a whole text, with the model's own; texts are looked at up to 8,192 tokens. */
+  countTokens(text: string): number;
   decode(ids: readonly number[]): string;
 }
 
 /** Characters that are looked at for each token kept: longer texts are cut first, which saves time and never changes the ids kept. */
 const charactersPerToken = 24;
+
+const maxCounted = 8192;
 
 /** Opens the tokenizer in a model folder. */
 export async function openTokenizer(dir: string): Promise<Tokenizer> {
@@ -50,6 +54,7 @@ export async function openTokenizer(dir: string): Promise<Tokenizer> {
         fullLength: ids.length,
       };
     },
+    countTokens: (text) => inner.encode(text.slice(0, maxCounted * charactersPerToken)).ids.length,
     decode: (ids) => inner.decode([...ids], { skip_special_tokens: true }),
   };
 }

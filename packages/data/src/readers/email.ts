@@ -1,3 +1,5 @@
+import { stripHtml } from './html.ts';
+
 /** The words of an e-mail: what a person reads, without headers that tell how it was delivered. */
 export interface EmailText {
   readonly subject: string;
@@ -10,6 +12,8 @@ interface Part {
 }
 
 const maxDepth = 8;
+
+// A mail is kept as one character a byte until its parts have told their charset.
 
 /** Splits headers from content (RFC 5322); folded headers are joined, names are in lower case. */
 function parsePart(text: string): Part {
@@ -30,11 +34,22 @@ const parameter = (header: string, name: string): string | undefined =>
     ?.slice(1)
     .find((value) => value !== undefined);
 
-function decodeBytes(bytes: Buffer, charset: string): string {
+/** Decodes as UTF-8 where the bytes are, else as the Latin that old mail is written in. */
+function decodeUnnamed(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+function decodeBytes(bytes: Uint8Array, charset: string | undefined): string {
+  // ASCII is what programs claim that do not know; what they send may be anything.
+  if (charset === undefined || /^(?:us-ascii|ascii|utf-?8)$/i.test(charset)) return decodeUnnamed(bytes);
   try {
     return new TextDecoder(charset).decode(bytes);
   } catch {
-    return bytes.toString('latin1'); // A charset that nobody knows, as junk mail has them.
+    return decodeUnnamed(bytes); // A charset that nobody knows, as junk mail has them.
   }
 }
 
@@ -49,46 +64,20 @@ const decodeQuoted = (text: string): Buffer =>
 /** Undoes the transfer encoding (RFC 2045, section 6). */
 function decodeContent(part: Part): string {
   const encoding = part.headers.get('content-transfer-encoding')?.toLowerCase() ?? '';
-  const charset = parameter(part.headers.get('content-type') ?? '', 'charset') ?? 'utf-8';
+  const charset = parameter(part.headers.get('content-type') ?? '', 'charset');
   if (encoding.includes('base64')) return decodeBytes(Buffer.from(part.content, 'base64'), charset);
   if (encoding.includes('quoted-printable')) return decodeBytes(decodeQuoted(part.content), charset);
-  return part.content;
+  return decodeBytes(Buffer.from(part.content, 'latin1'), charset);
 }
 
 /** Decodes words such as `=?iso-8859-1?Q?caf=E9?=` in a header (RFC 2047). */
 function decodeHeader(text: string): string {
-  return text
+  return decodeUnnamed(Buffer.from(text, 'latin1'))
     .replace(/\?=\s+=\?/g, '?==?')
     .replace(/=\?([^?]+)\?([BQ])\?([^?]*)\?=/gi, (_, charset: string, kind: string, value: string) => {
       const bytes =
         kind.toUpperCase() === 'B' ? Buffer.from(value, 'base64') : decodeQuoted(value.replace(/_/g, ' '));
       return decodeBytes(bytes, charset);
-    });
-}
-
-const entities: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-  nbsp: ' ',
-  copy: '©',
-  reg: '®',
-};
-
-/** The words of an HTML page. */
-export function stripHtml(html: string): string {
-  return html
-    .replace(/<(script|style|head|title)\b[\s\S]*?(?:<\/\1\s*>|$)/gi, ' ')
-    .replace(/<!--[\s\S]*?-->/g, '')
-    .replace(/<\/?(?:p|div|br|tr|li|h[1-6]|table|td)\b[^>]*>/gi, '\n')
-    .replace(/<[^>]*>/g, '')
-    .replace(/&(#x?[0-9a-f]+|\w+);/gi, (whole, name: string) => {
-      if (!name.startsWith('#')) return entities[name.toLowerCase()] ?? whole;
-      const code =
-        name[1]?.toLowerCase() === 'x' ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
-      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : ' ';
     });
 }
 
@@ -117,8 +106,9 @@ function readBody(part: Part, depth: number): string {
 const listFooter = /^_{20,}\n[\s\S]*?(?:mailing list|https?:\/\/)[\s\S]*$/m;
 
 /** Subject and body of an e-mail as a person reads them; headers, attachments and list footers are left out. */
-export function parseEmail(text: string): EmailText {
-  const part = parsePart(text);
+export function parseEmail(bytes: Uint8Array): EmailText {
+  const part = parsePart(Buffer.from(bytes).toString('latin1'));
+  // Mailing lists put their name into the subject, in brackets.
   const subject = decodeHeader(part.headers.get('subject') ?? '').replace(/\[[^\]]{1,20}\]\s*/g, '');
   return { subject, body: readBody(part, 0).replace(listFooter, '').trim() };
 }

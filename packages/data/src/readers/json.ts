@@ -1,0 +1,87 @@
+import type { RowProblem } from '../row.ts';
+import type { TableRecord } from './table-record.ts';
+
+/** Objects of a JSON file with the lines they begin on. */
+interface JsonRecords {
+  readonly records: readonly TableRecord[];
+  readonly problems: readonly RowProblem[];
+}
+
+const describe = (value: unknown): string =>
+  Array.isArray(value) ? 'an array' : (JSON.stringify(value) ?? 'nothing').slice(0, 60);
+
+/** Parses one piece of JSON that has to be an object. */
+function parseRecord(file: string, line: number, content: string): TableRecord | RowProblem {
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { file, line, message: `This is not JSON: ${reason}.` };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { file, line, message: `A row must be a JSON object, but is ${describe(value)}.` };
+  return { line, values: new Map(Object.entries(value)) };
+}
+
+function sortOut(items: readonly (TableRecord | RowProblem)[]): JsonRecords {
+  const isProblem = (item: TableRecord | RowProblem): item is RowProblem => 'message' in item;
+  return {
+    records: items.filter((item): item is TableRecord => !isProblem(item)),
+    problems: items.filter(isProblem),
+  };
+}
+
+/** The objects of a file with one a line. */
+export function readJsonLines(file: string, text: string): JsonRecords {
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  return sortOut(
+    lines.flatMap((content, index) => (content.trim() === '' ? [] : [parseRecord(file, index + 1, content)])),
+  );
+}
+
+/** The objects of a file that is one array, each parsed on its own so that it keeps its line. */
+export function readJsonArray(file: string, text: string): JsonRecords {
+  const pieces = splitArray(text.replace(/^\uFEFF/, ''));
+  if (pieces === undefined) {
+    const message = 'This file must hold one JSON array of objects, or one object a line as .jsonl.';
+    return { records: [], problems: [{ file, line: 1, message }] };
+  }
+  return sortOut(pieces.map((piece) => parseRecord(file, piece.line, piece.content)));
+}
+
+/** Cuts an array's text at the commas of its first level; undefined where it is not an array. */
+function splitArray(
+  text: string,
+): readonly { readonly line: number; readonly content: string }[] | undefined {
+  if (!/^\s*\[/.test(text)) return undefined;
+  const pieces: { line: number; content: string }[] = [];
+  let [depth, line, start, startLine] = [0, 1, 0, 1];
+  let isInString = false;
+  const close = (end: number): void => {
+    const content = text.slice(start, end);
+    if (content.trim() !== '')
+      pieces.push({ line: startLine + (/^\s*/.exec(content)?.[0].split('\n').length ?? 1) - 1, content });
+    start = end + 1;
+    startLine = line;
+  };
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '\n') line++;
+    if (isInString) {
+      if (character === '\\') at++;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === '[' || character === '{') {
+      depth++;
+      if (depth === 1) [start, startLine] = [at + 1, line];
+    } else if (character === ']' || character === '}') {
+      depth--;
+      if (depth === 0) {
+        close(at);
+        return text.slice(at + 1).trim() === '' ? pieces : undefined;
+      }
+    } else if (character === ',' && depth === 1) close(at);
+  }
+  return undefined;
+}

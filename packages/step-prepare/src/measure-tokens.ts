@@ -1,0 +1,59 @@
+import type { QualityFinding, Row } from '@joyul/data';
+import { makeFinding, openTokenizer } from '@joyul/data';
+import type { DatasetHeader } from '@joyul/data';
+import { findModelFolder } from '@joyul/sources';
+import { StepFailure } from '@joyul/plugin-api';
+import type { Context } from './references.ts';
+import { fetchModel, listOf } from './references.ts';
+
+/** Lengths in tokens of every row of every split. */
+export interface MeasuredTokens {
+  readonly tokens: NonNullable<DatasetHeader['tokens']>;
+  readonly lengths: readonly number[];
+  readonly findings: readonly QualityFinding[];
+  /** Which tokenizer was taken, and why not one named before it. */
+  readonly note: string;
+}
+
+/** Measures how many tokens the rows have, when params name a tokenizer. */
+export async function measureTokens(
+  rows: readonly Row[],
+  context: Context,
+): Promise<MeasuredTokens | undefined> {
+  const { params, emit, signal } = context;
+  const references = listOf(params.tokenizer);
+  if (references.length === 0) return undefined;
+  const source = await fetchModel(references, context);
+  const folder = await findModelFolder(source.path);
+  if (folder === undefined)
+    throw new StepFailure('NO_TOKENIZER', `${source.resolved} holds no model folder with config.json.`, {
+      help: 'Name a model, such as hf:sentence-transformers/all-MiniLM-L6-v2.',
+    });
+  const tokenizer = await openTokenizer(folder);
+  const lengths: number[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (index % 500 === 0) {
+      signal.throwIfAborted();
+      emit({ type: 'progress', activity: 'tokenizing', done: index, total: rows.length, unit: 'rows' });
+    }
+    lengths.push(tokenizer.countTokens(row.text));
+  }
+  const truncated = lengths.filter((length) => length > params.max_length).length;
+  const sum = lengths.reduce((total, length) => total + length, 0);
+  const percent = Math.round((truncated / Math.max(1, rows.length)) * 1000) / 10;
+  const message = `${truncated} texts (${percent} %) have more than ${params.max_length} tokens; the model sees their first ${params.max_length}.`;
+  const over = source.passedOver.map((line) => ` Passed over ${line}`).join('');
+  return {
+    tokens: {
+      tokenizerDigest: tokenizer.digest,
+      maxLength: params.max_length,
+      truncated,
+      longest: lengths.reduce((most, length) => Math.max(most, length), 0),
+      mean: Math.round((sum / Math.max(1, rows.length)) * 10) / 10,
+    },
+    lengths,
+    findings:
+      truncated === 0 ? [] : [makeFinding('TRUNCATED', percent > 5 ? 'warning' : 'info', message, [])],
+    note: `Measured lengths with the tokenizer of ${source.resolved}.${over}`,
+  };
+}
