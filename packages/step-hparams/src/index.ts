@@ -1,1 +1,99 @@
-export {};
+import { Type } from '@sinclair/typebox';
+import { defineStep } from '@joyul/plugin-api';
+
+const auto = Type.Literal('auto');
+const rate = (description: string) =>
+  Type.Union([auto, Type.Number({ exclusiveMinimum: 0, maximum: 1 })], {
+    default: 'auto',
+    description,
+    examples: [0.0002],
+  });
+
+const params = Type.Object(
+  {
+    learning_rate: rate('Peak learning rate of pretrained weights; auto searches.'),
+    head_learning_rate: rate('Peak learning rate of the head; auto takes the value for the method.'),
+    batch_size: Type.Union([auto, Type.Integer({ minimum: 1, maximum: 512 })], {
+      default: 'auto',
+      description: 'Texts in a batch.',
+    }),
+    epochs: Type.Union([auto, Type.Integer({ minimum: 1, maximum: 1000 })], {
+      default: 'auto',
+      description: 'Passes over the training split at most.',
+    }),
+    weight_decay: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.01,
+      description: 'Decoupled weight decay.',
+    }),
+    warmup_ratio: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.1,
+      description: 'Share of the iterations in which the learning rate rises.',
+    }),
+    lr_scheduler: Type.Union([Type.Literal('linear'), Type.Literal('cosine'), Type.Literal('constant')], {
+      default: 'linear',
+      description: 'How the learning rate goes on after the warm-up.',
+    }),
+    max_grad_norm: Type.Number({
+      minimum: 0,
+      default: 1,
+      description: 'Gradients are scaled down to this joint norm; 0 means never.',
+    }),
+    max_length: Type.Integer({
+      minimum: 8,
+      maximum: 512,
+      default: 128,
+      description: 'Tokens of a text that count.',
+    }),
+    evals_per_epoch: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 2,
+      description: 'Evaluations on the validation split in an epoch.',
+    }),
+    early_stopping_patience: Type.Integer({
+      minimum: 0,
+      default: 4,
+      description: 'Evaluations without a better loss before training stops; 0 means never.',
+    }),
+    label_smoothing: Type.Number({
+      minimum: 0,
+      maximum: 0.9,
+      default: 0,
+      description: 'How much of the target is spread over all classes.',
+    }),
+    class_weights: Type.Union([Type.Literal('none'), Type.Literal('balanced')], {
+      default: 'none',
+      description: 'balanced weighs rare classes more.',
+    }),
+    trials: Type.Integer({
+      minimum: 1,
+      maximum: 20,
+      default: 3,
+      description: 'Learning rates that auto tries.',
+    }),
+    trial_rows: Type.Integer({ minimum: 20, default: 256, description: 'Training rows of a trial.' }),
+  },
+  { additionalProperties: false },
+);
+
+/** Chooses hyperparameters. */
+export default defineStep({
+  name: 'hparams',
+  revision: 1,
+  summary: 'Chooses hyperparameters: given values, defaults for the method, and a short search.',
+  params,
+  inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },
+  outputs: { hparams: { type: 'hparams' } },
+  usesTensors: true,
+  async run(context) {
+    const { runHparams } = await import('./run.ts');
+    await runHparams(context);
+  },
+});
+
+/** The params of the hparams step. */
+export type HparamsParams = (typeof params)['static'];

@@ -1,1 +1,57 @@
-export {};
+import { Type } from '@sinclair/typebox';
+import { defineStep } from '@joyul/plugin-api';
+
+const params = Type.Object(
+  {
+    method: Type.Union(
+      [Type.Literal('auto'), Type.Literal('full'), Type.Literal('repurpose'), Type.Literal('extract')],
+      {
+        default: 'auto',
+        description:
+          'full trains every weight; repurpose keeps the lower layers and trains the chosen blocks; extract trains a new head only, which is not fine-tuning; auto decides from the data.',
+      },
+    ),
+    blocks: Type.Union(
+      [Type.String({ pattern: '^top:[1-9]\\d*$' }), Type.Array(Type.String(), { minItems: 1 })],
+      {
+        default: 'top:2',
+        description: 'For repurpose: the blocks to train, as top:N or a list such as [layer.4, layer.5].',
+        examples: ['top:2'],
+      },
+    ),
+    pooling: Type.Union([Type.Literal('mean'), Type.Literal('cls')], {
+      default: 'mean',
+      description: 'How token states become one vector.',
+    }),
+    max_rows: Type.Integer({
+      minimum: 20,
+      default: 300,
+      description: 'Training rows that auto measures on.',
+    }),
+    max_length: Type.Integer({
+      minimum: 8,
+      maximum: 512,
+      default: 128,
+      description: 'Tokens of a text that count.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** Decides how far the model is tuned. */
+export default defineStep({
+  name: 'strategy',
+  revision: 1,
+  summary: 'Decides which layers are tuned: all, chosen ones, or none but a new head.',
+  params,
+  inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' } },
+  outputs: { strategy: { type: 'strategy' } },
+  usesTensors: true,
+  async run(context) {
+    const { runStrategy } = await import('./run.ts');
+    await runStrategy(context);
+  },
+});
+
+/** The params of the strategy step. */
+export type StrategyParams = (typeof params)['static'];

@@ -1,1 +1,24 @@
-export {};
+import { Type } from '@sinclair/typebox';
+import { defineStep } from '@joyul/plugin-api';
+
+const params = Type.Object({}, { additionalProperties: false });
+
+/** Trains. */
+export default defineStep({
+  name: 'train',
+  revision: 1,
+  summary: 'Trains what the strategy names, evaluates periodically, and proves what moved.',
+  params,
+  inputs: {
+    dataset: { type: 'dataset' },
+    weights: { type: 'weights' },
+    strategy: { type: 'strategy' },
+    hparams: { type: 'hparams' },
+  },
+  outputs: { trained: { type: 'trained-model' } },
+  usesTensors: true,
+  async run(context) {
+    const { runTrain } = await import('./run.ts');
+    await runTrain(context);
+  },
+});

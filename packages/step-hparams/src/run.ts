@@ -1,0 +1,173 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StepContext } from '@joyul/plugin-api';
+import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import { classifierSpecs, drawWeight, openModel, writeModel } from '@joyul/models';
+import type { ModelFolder } from '@joyul/models';
+import {
+  TrainingError,
+  defaultHparams,
+  encodeRows,
+  readStrategy,
+  trainClassifier,
+  writeHparams,
+} from '@joyul/training';
+import type { Hparams, Strategy, Trial } from '@joyul/training';
+import type { HparamsParams } from './index.ts';
+
+type Ports = {
+  readonly dataset: { readonly type: 'dataset' };
+  readonly model: { readonly type: 'base-model' };
+  readonly strategy: { readonly type: 'strategy' };
+};
+type Context = StepContext<HparamsParams, Ports, { readonly hparams: { readonly type: 'hparams' } }>;
+
+const given = <T>(value: T | 'auto', fallback: T): T => (value === 'auto' ? fallback : value);
+
+/** What the params say, and the method's defaults where they say auto. */
+function resolve(params: HparamsParams, strategy: Strategy): Hparams {
+  const { trials: _trials, trial_rows: _rows, ...values } = params;
+  const defaults = defaultHparams(strategy.method);
+  return {
+    ...defaults,
+    ...values,
+    learning_rate: given(params.learning_rate, defaults.learning_rate),
+    head_learning_rate: given(params.head_learning_rate, defaults.head_learning_rate),
+    batch_size: given(params.batch_size, defaults.batch_size),
+    epochs: given(params.epochs, defaults.epochs),
+  };
+}
+
+/** Learning rates around a middle one, a factor of √10 apart. */
+export function spreadRates(middle: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) =>
+    Number((middle * 10 ** ((index - Math.floor(count / 2)) / 2)).toPrecision(2)),
+  );
+}
+
+/** The base model with a new head, in the scratch folder. */
+async function addHead(base: ModelFolder, labels: readonly string[], context: Context): Promise<ModelFolder> {
+  const dir = join(context.scratch, 'start');
+  const tensors = await base.readTensors((name) => !name.startsWith('classifier.'));
+  const head = classifierSpecs(base.config, labels.length).map((spec) =>
+    drawWeight(spec, base.config.initializerRange, context.seed),
+  );
+  await writeModel(dir, {
+    rawConfig: base.rawConfig,
+    tensors: [...tensors.values(), ...head],
+    labels,
+    tokenizerFrom: base.dir,
+  });
+  return openModel(dir);
+}
+
+/** Trains for one epoch on a sample at each learning rate; the validation loss decides. */
+async function search(values: Hparams, strategy: Strategy, context: Context): Promise<readonly Trial[]> {
+  const { params, inputs, seed, backend, signal, emit } = context;
+  const dataset = await readDataset(inputs.dataset);
+  const { labels } = dataset.header;
+  const tokenizer = await openTokenizer(inputs.model);
+  const random = makeRandom(seed);
+  const sample = async (split: 'train' | 'validation', count: number): ReturnType<typeof dataset.rows> =>
+    shuffle(await dataset.rows(split), random).slice(0, count);
+  const train = encodeRows(await sample('train', params.trial_rows), tokenizer, labels, values.max_length);
+  const validation = encodeRows(
+    await sample('validation', params.trial_rows),
+    tokenizer,
+    labels,
+    values.max_length,
+  );
+  const model = await addHead(await openModel(inputs.model), labels, context);
+  const trials: Trial[] = [];
+  for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
+    const startMs = performance.now();
+    const hparams: Hparams = {
+      ...values,
+      learning_rate,
+      epochs: 1,
+      evals_per_epoch: 1,
+      early_stopping_patience: 0,
+    };
+    const done = trials.length;
+    const score = await trainClassifier({
+      model,
+      labels,
+      train,
+      validation,
+      padId: tokenizer.padId,
+      strategy,
+      hparams,
+      seed,
+      signal,
+      ...(backend === undefined ? {} : { backend }),
+      onIteration: ({ iteration, total, loss }) => {
+        emit({
+          type: 'progress',
+          activity: `trial ${done + 1} of ${params.trials}, learning rate ${learning_rate}`,
+          done: done * total + iteration,
+          total: params.trials * total,
+          detail: `loss ${loss.toFixed(3)}`,
+        });
+      },
+    }).then(
+      (result) => -(result.evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY),
+      (error: unknown) => {
+        // A learning rate at which the loss explodes is a result, not a failure.
+        if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE')
+          return Number.NEGATIVE_INFINITY;
+        throw error;
+      },
+    );
+    trials.push({
+      values: { learning_rate },
+      score: Number.isFinite(score) ? score : -1e9,
+      scoreName: 'negative validation loss',
+      seconds: (performance.now() - startMs) / 1000,
+    });
+  }
+  await rm(join(context.scratch, 'start'), { recursive: true, force: true });
+  return trials;
+}
+
+/** Chooses and writes hyperparameters. */
+export async function runHparams(context: Context): Promise<void> {
+  const { params, inputs, outputs, emit } = context;
+  const strategy = await readStrategy(inputs.strategy);
+  const start = resolve(params, strategy);
+  const isSearched = params.learning_rate === 'auto' && params.trials > 1 && strategy.blocks.length > 0;
+  const trials = isSearched ? await search(start, strategy, context) : [];
+  const best = trials.reduce<Trial | undefined>(
+    (left, right) => (left === undefined || right.score > left.score ? right : left),
+    undefined,
+  );
+  const values: Hparams = { ...start, ...best?.values };
+  const reason =
+    best === undefined
+      ? 'given values and the defaults of the method'
+      : `the best of ${trials.length} learning rates after one epoch on ${params.trial_rows} rows`;
+  await writeHparams(outputs.hparams, { version: 1, values, trials, reason });
+  const what =
+    strategy.blocks.length === 0
+      ? `head learning rate ${values.head_learning_rate}`
+      : `learning rate ${values.learning_rate} (head ${values.head_learning_rate})`;
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `${what[0]?.toUpperCase() ?? ''}${what.slice(1)}, batches of ${values.batch_size}, at most ${values.epochs} epochs: ${reason}.`,
+  });
+  if (trials.length === 0) return;
+  emit({
+    type: 'finding',
+    text: 'The best of several trials looks a little better than it is; the test split decides.',
+  });
+  emit({
+    type: 'table',
+    title: 'Trials',
+    columns: ['learning rate', 'validation loss', 'seconds'],
+    rows: trials.map((trial) => [
+      String(trial.values.learning_rate),
+      Number((-trial.score).toFixed(4)),
+      Number(trial.seconds.toFixed(1)),
+    ]),
+  });
+}

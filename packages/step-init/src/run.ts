@@ -1,0 +1,135 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import { fitProbe, foldProbe } from '@joyul/metrics';
+import { bertWeightSpecs, blockOf, classifierSpecs, drawWeight, openModel, writeModel } from '@joyul/models';
+import type { ModelFolder, NamedTensor } from '@joyul/models';
+import { encodeFeatures, encodeRows, readStrategy } from '@joyul/training';
+import type { InitParams } from './index.ts';
+
+type Ports = {
+  readonly dataset: { readonly type: 'dataset' };
+  readonly model: { readonly type: 'base-model' };
+  readonly strategy: { readonly type: 'strategy' };
+};
+type Context = StepContext<InitParams, Ports, { readonly weights: { readonly type: 'weights' } }>;
+
+/** The encoder's weights, those of the chosen blocks drawn anew. */
+async function makeEncoder(
+  model: ModelFolder,
+  isDrawn: (block: string) => boolean,
+  seed: number,
+): Promise<ReadonlyMap<string, NamedTensor>> {
+  const pretrained = await model.readTensors((name) => blockOf(name) !== 'classifier');
+  return new Map(
+    bertWeightSpecs(model.config).map((spec) => {
+      const kept = pretrained.get(spec.name);
+      if (kept === undefined) throw new Error(`Internal error: the weight ${spec.name} is missing.`);
+      return [
+        spec.name,
+        isDrawn(blockOf(spec.name) ?? '') ? drawWeight(spec, model.config.initializerRange, seed) : kept,
+      ];
+    }),
+  );
+}
+
+/** A head fitted on the frozen features of these weights (the LP of LP-FT, Kumar et al. 2022). */
+async function fitHead(
+  model: ModelFolder,
+  weights: ReadonlyMap<string, NamedTensor>,
+  labels: readonly string[],
+  context: Context,
+): Promise<readonly NamedTensor[]> {
+  const { params, inputs, seed, backend, signal, emit } = context;
+  const [dataset, strategy, tokenizer] = await Promise.all([
+    readDataset(inputs.dataset),
+    readStrategy(inputs.strategy),
+    openTokenizer(inputs.model),
+  ]);
+  const rows = shuffle(await dataset.rows('train'), makeRandom(seed)).slice(0, params.max_rows);
+  const examples = encodeRows(rows, tokenizer, labels, params.max_length);
+  const layer = model.config.layers;
+  const { width, byLayer } = await encodeFeatures(model, examples, {
+    layers: [layer],
+    pooling: strategy.pooling,
+    padId: tokenizer.padId,
+    weights,
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+    onProgress: (done, total) => {
+      emit({ type: 'progress', activity: 'fitting the head', done, total, unit: 'texts' });
+    },
+  });
+  const probe = foldProbe(
+    fitProbe(
+      byLayer.get(layer) ?? new Float32Array(),
+      width,
+      examples.map((example) => example.label),
+      labels.length,
+    ),
+  );
+  return [
+    { name: 'classifier.weight', shape: [labels.length, width], data: probe.weights },
+    { name: 'classifier.bias', shape: [labels.length], data: probe.biases },
+  ];
+}
+
+/** Makes and writes the starting weights. */
+export async function runInit(context: Context): Promise<void> {
+  const { params, inputs, outputs, seed, emit } = context;
+  const model = await openModel(inputs.model);
+  const { labels } = (await readDataset(inputs.dataset)).header;
+  const { layers } = model.config;
+  if (params.reinit_top_layers > layers) {
+    throw new StepFailure(
+      'TOO_MANY_LAYERS',
+      `reinit_top_layers is ${params.reinit_top_layers}, but the model has ${layers} layers.`,
+      { help: `Write a number up to ${layers}.` },
+    );
+  }
+  const drawn =
+    params.from === 'random'
+      ? new Set(model.blocks)
+      : new Set(
+          Array.from({ length: params.reinit_top_layers }, (_, index) => `layer.${layers - 1 - index}`),
+        );
+  const encoder = await makeEncoder(model, (block) => drawn.has(block), seed);
+  const head =
+    params.head === 'probe'
+      ? await fitHead(model, encoder, labels, context)
+      : classifierSpecs(model.config, labels.length).map((spec) =>
+          drawWeight(spec, model.config.initializerRange, seed),
+        );
+  const tensors = [...encoder.values(), ...head];
+  await writeModel(outputs.weights, {
+    rawConfig: model.rawConfig,
+    tensors,
+    labels,
+    tokenizerFrom: model.dir,
+  });
+  const origins = Object.fromEntries(
+    tensors.map((tensor) => [
+      tensor.name,
+      tensor.name.startsWith('classifier.')
+        ? params.head
+        : drawn.has(blockOf(tensor.name) ?? '')
+          ? 'random'
+          : 'pretrained',
+    ]),
+  );
+  await writeFile(
+    join(outputs.weights, 'init.json'),
+    `${JSON.stringify({ version: 1, seed, origins }, null, 2)}\n`,
+  );
+  const body =
+    params.from === 'random'
+      ? 'Every layer is drawn anew'
+      : drawn.size === 0
+        ? 'Every layer starts from pretrained weights'
+        : `${drawn.size} top layer${drawn.size === 1 ? '' : 's'} drawn anew, the rest pretrained`;
+  const top =
+    params.head === 'probe' ? 'the head from a linear probe on frozen features' : 'the head at random';
+  emit({ type: 'finding', weight: 'headline', text: `${body}; ${top}.` });
+}

@@ -1,0 +1,222 @@
+import { availableParallelism } from 'node:os';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
+import { blockOf, openModel } from '@joyul/models';
+import type { ModelFolder } from '@joyul/models';
+import { encodeFeatures, encodeRows, findCut, writeStrategy } from '@joyul/training';
+import type { Strategy, StrategyAlternative } from '@joyul/training';
+import { decide } from './decide.ts';
+import type { Evidence } from './decide.ts';
+import type { StrategyParams } from './index.ts';
+
+type Ports = {
+  readonly dataset: { readonly type: 'dataset' };
+  readonly model: { readonly type: 'base-model' };
+};
+type Context = StepContext<StrategyParams, Ports, { readonly strategy: { readonly type: 'strategy' } }>;
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** The top layers of a model, by name. */
+function topLayers(model: ModelFolder, count: number): readonly string[] {
+  const { layers } = model.config;
+  return Array.from(
+    { length: Math.min(count, layers) },
+    (_, index) => `layer.${layers - Math.min(count, layers) + index}`,
+  );
+}
+
+/** The blocks that a param names; unknown names are refused all at once. */
+function resolveBlocks(model: ModelFolder, blocks: StrategyParams['blocks']): readonly string[] {
+  if (typeof blocks === 'string') return topLayers(model, Number(blocks.slice('top:'.length)));
+  const known = model.blocks.filter((block) => block !== 'classifier');
+  const unknown = blocks.filter((block) => !known.includes(block));
+  if (unknown.length > 0)
+    throw new StepFailure('UNKNOWN_BLOCK', `The model has no block ${unknown.join(', ')}.`, {
+      help: `Its blocks are ${known.join(', ')}.`,
+    });
+  return known.filter((block) => blocks.includes(block));
+}
+
+/** Accuracy of the words-only baseline by two-fold cross-validation. */
+function measureWords(texts: readonly string[], labels: readonly number[], classes: number): number {
+  const halves = [0, 1].map((half) => labels.flatMap((_, row) => (row % 2 === half ? [row] : [])));
+  const right = halves.map((rows, index) => {
+    const others = halves[1 - index] ?? [];
+    const model = fitBagOfWords(
+      rows.map((row) => texts[row] ?? ''),
+      rows.map((row) => labels[row] ?? 0),
+      classes,
+    );
+    return model
+      .predict(others.map((row) => texts[row] ?? ''))
+      .filter(
+        (probabilities, at) => probabilities.indexOf(Math.max(...probabilities)) === labels[others[at] ?? 0],
+      ).length;
+  });
+  return right.reduce((sum, count) => sum + count, 0) / Math.max(1, labels.length);
+}
+
+async function measure(model: ModelFolder, context: Context): Promise<Evidence> {
+  const { params, inputs, seed, backend, signal, emit } = context;
+  const dataset = await readDataset(inputs.dataset);
+  const all = await dataset.rows('train');
+  const rows = shuffle(all, makeRandom(seed)).slice(0, params.max_rows);
+  const { labels } = dataset.header;
+  const tokenizer = await openTokenizer(inputs.model);
+  const examples = encodeRows(rows, tokenizer, labels, params.max_length);
+  const depths = Array.from({ length: model.config.layers + 1 }, (_, layer) => layer);
+  const { width, byLayer } = await encodeFeatures(model, examples, {
+    layers: depths,
+    pooling: params.pooling,
+    padId: tokenizer.padId,
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+    onProgress: (done, total) => {
+      emit({ type: 'progress', activity: 'measuring depth', done, total, unit: 'texts' });
+    },
+  });
+  const truth = examples.map((example) => example.label);
+  const depthProfile = depths.map((layer) => {
+    const answers = crossValidateProbe(
+      byLayer.get(layer) ?? new Float32Array(),
+      width,
+      truth,
+      labels.length,
+      3,
+    );
+    return answers.filter((answer, row) => answer === truth[row]).length / Math.max(1, truth.length);
+  });
+  return {
+    rows: all.length,
+    classes: labels.length,
+    depthProfile,
+    bagOfWords: measureWords(
+      rows.map((row) => row.text),
+      truth,
+      labels.length,
+    ),
+    cores: availableParallelism(),
+    weights: model.weightCount,
+  };
+}
+
+/** Weights in some blocks. */
+async function countWeights(model: ModelFolder): Promise<(blocks: readonly string[]) => number> {
+  const counts = new Map<string, number>();
+  for (const [name, tensor] of await model.readTensors()) {
+    const block = blockOf(name) ?? '';
+    counts.set(block, (counts.get(block) ?? 0) + tensor.data.length);
+  }
+  return (blocks) => blocks.reduce((sum, block) => sum + (counts.get(block) ?? 0), 0);
+}
+
+/**
+ * The cost of an epoch in forward passes: a trained layer costs its forward pass and twice that backward;
+ * layers below the cut cost nothing, since their states are computed once.
+ */
+function relativeCost(blocks: readonly string[], layers: number): number {
+  const cut = blocks.length === 0 ? layers : (findCut(blocks, layers) ?? 0);
+  return (3 * (layers - cut)) / layers;
+}
+
+function describeAlternatives(
+  model: ModelFolder,
+  count: (blocks: readonly string[]) => number,
+): readonly StrategyAlternative[] {
+  const encoder = model.blocks.filter((block) => block !== 'classifier');
+  const rows: readonly (readonly [StrategyAlternative['method'], readonly string[], string])[] = [
+    ['extract', [], 'a new head on frozen features; not fine-tuning'],
+    ['repurpose', topLayers(model, 1), 'the top layer'],
+    ['repurpose', topLayers(model, 2), 'the top two layers'],
+    ['full', encoder, 'every weight'],
+  ];
+  return rows.map(([method, blocks, note]) => ({
+    method,
+    blocks,
+    note,
+    trainableWeights: count(blocks),
+    relativeCost: relativeCost(blocks, model.config.layers),
+  }));
+}
+
+interface Choice {
+  readonly method: Strategy['method'];
+  readonly blocks: readonly string[];
+  readonly reason: string;
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+async function makeChoice(model: ModelFolder, context: Context): Promise<Choice> {
+  const { params, emit } = context;
+  const encoder = model.blocks.filter((block) => block !== 'classifier');
+  const reason = 'the pipeline says so';
+  if (params.method === 'full') return { method: 'full', blocks: encoder, reason, evidence: {} };
+  if (params.method === 'extract') return { method: 'extract', blocks: [], reason, evidence: {} };
+  if (params.method === 'repurpose')
+    return { method: 'repurpose', blocks: resolveBlocks(model, params.blocks), reason, evidence: {} };
+  const evidence = await measure(model, context);
+  const decision = decide(evidence);
+  evidence.depthProfile.forEach((y, x) => {
+    emit({ type: 'curve', name: 'probe accuracy by layer', x, y, xUnit: 'layer' });
+  });
+  emit({
+    type: 'finding',
+    text: `Confidence ${decision.confidence}; the rule's thresholds are starting points, and the test step shows whether it paid.`,
+  });
+  return {
+    method: decision.method,
+    blocks: decision.method === 'full' ? encoder : topLayers(model, decision.top),
+    reason: decision.reason,
+    evidence: { ...evidence, confidence: decision.confidence },
+  };
+}
+
+const names: Readonly<Record<Strategy['method'], string>> = {
+  full: 'Full fine-tuning',
+  repurpose: 'Repurposing (a part of the layers is fine-tuned)',
+  lora: 'LoRA',
+  extract: 'Feature extraction, which is not fine-tuning',
+  prompt: 'Prompting, which is not fine-tuning',
+};
+
+/** Decides and writes the strategy. */
+export async function runStrategy(context: Context): Promise<void> {
+  const { inputs, outputs, params, emit } = context;
+  const model = await openModel(inputs.model);
+  const choice = await makeChoice(model, context);
+  const count = await countWeights(model);
+  const alternatives = describeAlternatives(model, count);
+  await writeStrategy(outputs.strategy, {
+    version: 1,
+    ...choice,
+    isFineTuning: choice.blocks.length > 0,
+    pooling: params.pooling,
+    alternatives,
+  });
+  const share = count(choice.blocks) / model.weightCount;
+  const blocks =
+    choice.blocks.length === 0
+      ? ''
+      : choice.method === 'full'
+        ? ', every block'
+        : `: ${choice.blocks.join(', ')}`;
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `${names[choice.method]}${blocks} (${percent(share)} of the pretrained weights), because ${choice.reason}.`,
+  });
+  emit({
+    type: 'table',
+    title: 'What each way would cost',
+    columns: ['method', 'trains', 'M weights', 'cost of an epoch (forward passes)'],
+    rows: alternatives.map((item) => [
+      item.method,
+      item.note,
+      Number((item.trainableWeights / 1e6).toFixed(2)),
+      Number(item.relativeCost.toFixed(2)),
+    ]),
+  });
+}

@@ -1,0 +1,164 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { openTokenizer, readDataset } from '@joyul/data';
+import { openModel, writeModel } from '@joyul/models';
+import { TrainingError, encodeRows, readHparams, readStrategy, trainClassifier } from '@joyul/training';
+import type { Hparams, Strategy, TrainResult, TrainingStart } from '@joyul/training';
+
+type Ports = {
+  readonly dataset: { readonly type: 'dataset' };
+  readonly weights: { readonly type: 'weights' };
+  readonly strategy: { readonly type: 'strategy' };
+  readonly hparams: { readonly type: 'hparams' };
+};
+type Context = StepContext<unknown, Ports, { readonly trained: { readonly type: 'trained-model' } }>;
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** The history in the layout of Hugging Face's trainer_state.json. */
+function makeTrainerState(result: TrainResult, hparams: Hparams, perEpoch: number): unknown {
+  const { best, evaluations, trainLosses, iterations } = result;
+  const training = trainLosses.map((point) => ({
+    step: point.iteration + 1,
+    epoch: (point.iteration + 1) / perEpoch,
+    loss: point.loss,
+    grad_norm: point.gradientNorm,
+  }));
+  const validation = evaluations.map((point) => ({
+    step: point.iteration,
+    epoch: point.epoch,
+    eval_loss: point.loss,
+    eval_accuracy: point.accuracy,
+  }));
+  return {
+    best_metric: best.loss,
+    best_global_step: best.iteration,
+    best_model_checkpoint: null,
+    epoch: iterations / perEpoch,
+    global_step: iterations,
+    max_steps: perEpoch * hparams.epochs,
+    num_train_epochs: hparams.epochs,
+    log_history: [...training, ...validation].sort((left, right) => left.step - right.step),
+  };
+}
+
+function tell(context: Context, strategy: Strategy, result: TrainResult, seconds: number): void {
+  const { emit } = context;
+  const { trainability, best, evaluations, iterations, stopReason } = result;
+  const first = evaluations[0];
+  const share = percent(trainability.trainedWeights / trainability.totalWeights);
+  const kind = trainability.isFineTuning
+    ? ''
+    : 'No pretrained weight changed: this is feature extraction, not fine-tuning. ';
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `${kind}Validation accuracy ${percent(best.accuracy)} (loss ${best.loss.toFixed(3)}) after ${best.iteration} of ${iterations} iterations; before training ${percent(first?.accuracy ?? 0)} (loss ${(first?.loss ?? 0).toFixed(3)}).`,
+  });
+  emit({
+    type: 'finding',
+    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights${strategy.blocks.length === 0 ? '' : ` (${strategy.blocks.join(', ')} and the head)`}; digests prove that the rest did not move.`,
+  });
+  emit({
+    type: 'finding',
+    text: `Training ended because ${stopReason}; the weights with the lowest validation loss are kept. ${(seconds / Math.max(1, iterations)).toFixed(2)} s an iteration.`,
+  });
+}
+
+/** Trains and writes the model. */
+export async function runTrain(context: Context): Promise<void> {
+  const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
+  const [dataset, strategy, { values: hparams }, model, tokenizer] = await Promise.all([
+    readDataset(inputs.dataset),
+    readStrategy(inputs.strategy),
+    readHparams(inputs.hparams),
+    openModel(inputs.weights),
+    openTokenizer(inputs.weights),
+  ]);
+  const { labels } = dataset.header;
+  const train = encodeRows(await dataset.rows('train'), tokenizer, labels, hparams.max_length);
+  const validation = encodeRows(await dataset.rows('validation'), tokenizer, labels, hparams.max_length);
+  let perEpoch = 1;
+  let startMs = performance.now();
+  const onStart = (start: TrainingStart): void => {
+    perEpoch = start.totalIterations / hparams.epochs;
+    startMs = performance.now();
+    if (start.cut !== undefined)
+      emit({
+        type: 'finding',
+        text: `The ${start.cut} frozen layers were computed once (${(start.trunkMs / 1000).toFixed(1)} s) and their states reused in every epoch.`,
+      });
+    if (start.resumedFrom > 0)
+      emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${start.resumedFrom}.` });
+  };
+  emit({
+    type: 'progress',
+    activity: strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers',
+    done: 0,
+  });
+  const result = await trainClassifier({
+    model,
+    labels,
+    train,
+    validation,
+    padId: tokenizer.padId,
+    strategy,
+    hparams,
+    seed,
+    scratchDir: scratch,
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+    onStart,
+    onIteration: ({ iteration, total, loss }) => {
+      emit({
+        type: 'progress',
+        activity: 'training',
+        done: iteration,
+        total,
+        unit: 'iterations',
+        detail: `iteration ${iteration} of ${total}, loss ${loss.toFixed(3)}`,
+      });
+      emit({ type: 'curve', name: 'training loss', x: iteration, y: loss });
+    },
+    onEvaluation: ({ iteration, loss, accuracy }) => {
+      emit({ type: 'curve', name: 'validation loss', x: iteration, y: loss });
+      emit({ type: 'curve', name: 'validation accuracy', x: iteration, y: accuracy });
+    },
+  }).catch((error: unknown) => {
+    if (error instanceof TrainingError)
+      throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
+    throw error;
+  });
+  if (result.trainability.violations.length > 0) {
+    throw new StepFailure('TRAINABILITY', 'Weights did not move as planned.', {
+      problems: result.trainability.violations.map((message) => ({ message })),
+      help: 'This is a fault in the training code or in the strategy: please report it.',
+    });
+  }
+  const rawConfig = {
+    ...model.rawConfig,
+    joyul: { maxLength: hparams.max_length, pooling: strategy.pooling, tokenizerDigest: tokenizer.digest },
+  };
+  await writeModel(outputs.trained, {
+    rawConfig,
+    tensors: [...result.weights.values()],
+    labels,
+    tokenizerFrom: model.dir,
+  });
+  const write = (name: string, value: unknown): Promise<void> =>
+    writeFile(join(outputs.trained, name), `${JSON.stringify(value, null, 2)}\n`);
+  await write('trainability.json', result.trainability);
+  await write('trainer_state.json', makeTrainerState(result, hparams, perEpoch));
+  await write('training.json', {
+    version: 1,
+    strategy,
+    hparams,
+    best: result.best,
+    evaluations: result.evaluations,
+    iterations: result.iterations,
+    stopReason: result.stopReason,
+  });
+  tell(context, strategy, result, (performance.now() - startMs) / 1000);
+}
