@@ -1,1 +1,32 @@
-export {};
+import { Type } from '@sinclair/typebox';
+import { defineStep } from '@joyul/plugin-api';
+
+const params = Type.Object(
+  {
+    shown_errors: Type.Integer({
+      minimum: 0,
+      maximum: 100,
+      default: 5,
+      description: 'Wrong answers to show, the most confident first.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** Measures on the validation split and advises. */
+export default defineStep({
+  name: 'evaluate',
+  revision: 1,
+  summary: 'Measures on the validation split, shows the worst errors, and says what to change next.',
+  params,
+  inputs: { trained: { type: 'trained-model' }, dataset: { type: 'dataset' } },
+  outputs: { metrics: { type: 'metrics' } },
+  usesTensors: true,
+  async run(context) {
+    const { runEvaluate } = await import('./run.ts');
+    await runEvaluate(context);
+  },
+});
+
+/** The params of the evaluate step. */
+export type EvaluateParams = (typeof params)['static'];
