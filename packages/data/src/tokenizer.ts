@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 
 /** A text as token ids. */
 export interface EncodedText {
   /** With the model's own first and last tokens, at most `maxLength`. */
   readonly ids: Int32Array;
-  /** Tokens before anything was cut off. */
+  /** Tokens before anything was cut off; where much was cut off, at least so many. */
   readonly fullLength: number;
+  /** True when the text has more tokens than `ids`. */
+  readonly isTruncated: boolean;
 }
 
 /** Turns text into the ids of a model; training, evaluation, export and serving all use this one. */
@@ -16,15 +19,47 @@ export interface Tokenizer {
   readonly digest: string;
   readonly padId: number;
   encode(text: string, maxLength: number): EncodedText;
-  /** Tokens of a whole text, with the model's own; texts are looked at up to 8,192 tokens. */
+  /** Tokens of a whole text, with the model's own. */
   countTokens(text: string): number;
   decode(ids: readonly number[]): string;
 }
 
-/** Characters that are looked at for each token kept: longer texts are cut first, which saves time and never changes the ids kept. */
-const charactersPerToken = 24;
+/** Where a long text is cut first, in characters for each token wanted: few words have so many characters a token. */
+const charactersPerToken = 8;
 
-const maxCounted = 8192;
+/** A cut must leave words whole, for the ids before it to stay the same; this far back a blank is looked for. */
+const cutSearch = 256;
+
+/** The start of a text that surely gives its first ids, or the whole text where that cannot be told. */
+function cutAtBlank(text: string, length: number): string {
+  if (text.length <= length) return text;
+  for (let at = length; at > Math.max(1, length - cutSearch); at--) {
+    const isBetweenWords = /\s/.test(text[at] ?? '') && /\S/.test(text[at - 1] ?? '');
+    if (isBetweenWords) return text.slice(0, at);
+  }
+  return text;
+}
+
+/** Tokens that the model adds before and after every text. */
+function findAdded(inner: HuggingFaceTokenizer): {
+  readonly before: number;
+  readonly after: readonly number[];
+} {
+  const probe = 'a';
+  const whole = inner.encode(probe).ids;
+  const plain = inner.encode(probe, { add_special_tokens: false }).ids;
+  const before = Math.max(0, whole.indexOf(plain[0] ?? -1));
+  return { before, after: whole.slice(before + plain.length) };
+}
+
+/** True where the tokenizer makes text lower case. */
+function isLowercasing(json: Record<string, unknown>): boolean {
+  return /"type":"Lowercase"|"lowercase":true/.test(JSON.stringify(json['normalizer'] ?? null));
+}
+
+interface TokenizerConfig {
+  readonly pad_token?: string | { readonly content: string };
+}
 
 /** Opens the tokenizer in a model folder. */
 export async function openTokenizer(dir: string): Promise<Tokenizer> {
@@ -36,25 +71,33 @@ export async function openTokenizer(dir: string): Promise<Tokenizer> {
   const { Tokenizer: HuggingFaceTokenizer } = await import('@huggingface/tokenizers');
   // Length is ours to decide, so the file's own truncation and padding are left out.
   const json = { ...(JSON.parse(content) as Record<string, unknown>), truncation: null, padding: null };
-  const config = JSON.parse(settings) as { readonly pad_token?: string | { readonly content: string } }; // Hugging Face's field.
-  const inner = new HuggingFaceTokenizer(json, config);
+  const config = JSON.parse(settings) as TokenizerConfig; // Hugging Face's field.
+  const tokenizer = new HuggingFaceTokenizer(json, config);
+  // JavaScript writes a last sigma as ς, the tokenizers that models were trained with do not.
+  const evenCase = isLowercasing(json) ? (text: string) => text.replaceAll('Σ', 'σ') : (text: string) => text;
+  const encodeAll = (text: string): readonly number[] => tokenizer.encode(evenCase(text)).ids;
   const padToken =
     typeof config.pad_token === 'object' ? config.pad_token.content : (config.pad_token ?? '[PAD]');
-  const special = inner.encode('').ids;
+  const added = findAdded(tokenizer);
   return {
     digest: createHash('sha256').update(content).update('\0').update(settings).digest('hex'),
-    padId: inner.token_to_id(padToken) ?? 0,
+    padId: tokenizer.token_to_id(padToken) ?? 0,
     encode(text, maxLength) {
-      const { ids } = inner.encode(text.slice(0, maxLength * charactersPerToken));
-      if (ids.length <= maxLength) return { ids: Int32Array.from(ids), fullLength: ids.length };
+      if (maxLength <= added.before + added.after.length)
+        throw new Error(`A length of ${maxLength} tokens leaves no room for the text.`);
+      let start = cutAtBlank(text, maxLength * charactersPerToken);
+      let ids = encodeAll(start);
+      while (ids.length <= maxLength && start.length < text.length) {
+        start = cutAtBlank(text, start.length * 4);
+        ids = encodeAll(start);
+      }
+      if (ids.length <= maxLength)
+        return { ids: Int32Array.from(ids), fullLength: ids.length, isTruncated: false };
       // The last tokens that the model adds stay last, as in Hugging Face's truncation.
-      const tail = special.length > 1 ? special.slice(1) : [];
-      return {
-        ids: Int32Array.from([...ids.slice(0, maxLength - tail.length), ...tail]),
-        fullLength: ids.length,
-      };
+      const kept = ids.slice(0, maxLength - added.after.length);
+      return { ids: Int32Array.from([...kept, ...added.after]), fullLength: ids.length, isTruncated: true };
     },
-    countTokens: (text) => inner.encode(text.slice(0, maxCounted * charactersPerToken)).ids.length,
-    decode: (ids) => inner.decode([...ids], { skip_special_tokens: true }),
+    countTokens: (text) => encodeAll(text).length,
+    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
   };
 }

@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { FetchOptions } from './download.ts';
+import type { FetchOptions, Integrity } from './download.ts';
 import { downloadFile, request } from './download.ts';
+import { resolveInside } from './paths.ts';
 import type { RegistryFile } from './registries.ts';
 import { findNpmPackage, findPypiPackage } from './registries.ts';
 import { SourceError } from './source-error.ts';
@@ -47,7 +48,7 @@ export function parseReference(reference: string): Reference {
       scheme,
       name,
       ...(version === undefined ? {} : { version }),
-      ...(inside === undefined ? {} : { inside }),
+      ...(inside === undefined || inside === '' ? {} : { inside }),
     };
   }
   if (scheme === 'file') return { scheme: 'file', name: rest.replace(/^\/\//, '') };
@@ -78,6 +79,12 @@ async function publishFolder(target: string, fill: (folder: string) => Promise<v
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+async function writeWhole(file: string, content: string): Promise<void> {
+  const work = `${file}.${randomUUID()}`;
+  await writeFile(work, content);
+  await rename(work, file);
 }
 
 async function unpack(archive: string, folder: string): Promise<void> {
@@ -111,17 +118,22 @@ async function fetchPackage(
   const file = await find(reference.name, reference.version, options);
   const path = join(base, file.version);
   if (!existsSync(path)) {
-    const archive = join(base, `.${file.filename}`);
+    const archive = join(base, `.${safeName(file.filename)}`);
     const extra = {
       headers: file.headers,
       ...(file.integrity === undefined ? {} : { integrity: file.integrity }),
     };
-    await downloadFile(file.url, archive, options, extra);
-    await publishFolder(path, (folder) => unpack(archive, folder));
-    await rm(archive, { force: true });
+    // A name of its own, so that another process that fetches the same cannot pull it away while it is unpacked.
+    const own = `${archive}.${randomUUID()}${/\.(?:whl|zip)$/.test(archive) ? '.zip' : '.tar'}`;
+    await downloadFile(file.url, own, options, { ...extra, partName: archive });
+    try {
+      await publishFolder(path, (folder) => unpack(own, folder));
+    } finally {
+      await rm(own, { force: true });
+    }
   }
   // Unpinned references stay at the version that was found first, so that a rerun sees the same data.
-  if (reference.version === undefined) await writeFile(join(base, 'latest'), file.version);
+  if (reference.version === undefined) await writeWhole(join(base, 'latest'), file.version);
   return { path, version: file.version };
 }
 
@@ -141,7 +153,11 @@ async function fetchHub(
     return { path: join(base, known), version: known };
   const isData = reference.name.startsWith('datasets/');
   const api = isData ? `${endpoint}/api/${reference.name}` : `${endpoint}/api/models/${reference.name}`;
-  const response = await request(`${api}/revision/${reference.version ?? 'main'}`, options, headers);
+  const response = await request(
+    `${api}/revision/${reference.version ?? 'main'}?blobs=true`,
+    options,
+    headers,
+  );
   if (!response.ok) {
     throw new SourceError(
       'HTTP',
@@ -152,23 +168,22 @@ async function fetchHub(
   // Documented fields of the hub's answer.
   const info = (await response.json()) as {
     readonly sha: string;
-    readonly siblings: readonly { readonly rfilename: string }[];
+    readonly siblings: readonly { readonly rfilename: string; readonly lfs?: { readonly sha256: string } }[];
   };
-  const wanted = info.siblings
-    .map((file) => file.rfilename)
-    .filter((name) => (isData ? !name.startsWith('.') : isModelFile(name)));
+  const wanted = info.siblings.filter(({ rfilename: name }) =>
+    isData ? !name.startsWith('.') : isModelFile(name),
+  );
   const path = join(base, info.sha);
   await publishFolder(path, async (folder) => {
-    for (const name of wanted) {
-      await downloadFile(
-        `${endpoint}/${reference.name}/resolve/${info.sha}/${name}`,
-        join(folder, name),
-        options,
-        { headers },
-      );
+    for (const { rfilename: name, lfs } of wanted) {
+      const integrity: Integrity | undefined =
+        lfs === undefined ? undefined : { algorithm: 'sha256', value: lfs.sha256, encoding: 'hex' };
+      const url = `${endpoint}/${reference.name}/resolve/${info.sha}/${name.split('/').map(encodeURIComponent).join('/')}`;
+      const extra = { headers, ...(integrity === undefined ? {} : { integrity }) };
+      await downloadFile(url, resolveInside(folder, name), options, extra);
     }
   });
-  await writeFile(join(base, `revision-${safeName(reference.version ?? 'main')}`), info.sha);
+  await writeWhole(join(base, `revision-${safeName(reference.version ?? 'main')}`), info.sha);
   return { path, version: info.sha };
 }
 
@@ -178,14 +193,23 @@ const isModelFile = (name: string): boolean =>
     name,
   );
 
-async function fetchUrl(url: string, options: FetchOptions): Promise<{ path: string; version: string }> {
+/** Fetches a file or an archive; `#sha256=…` at the end, as pip has it, says what it must be. */
+async function fetchUrl(
+  reference: string,
+  options: FetchOptions,
+): Promise<{ path: string; version: string }> {
+  const [url = '', stated] = reference.split('#sha256=');
   const name = safeName(decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? 'file')) || 'file';
-  const version = createHash('sha256').update(url).digest('hex').slice(0, 16);
+  const version = createHash('sha256').update(reference).digest('hex').slice(0, 16);
   const path = join(options.downloadDir, 'https', version);
   if (!existsSync(path)) {
+    const integrity: Integrity | undefined =
+      stated === undefined
+        ? undefined
+        : { algorithm: 'sha256', value: stated.toLowerCase(), encoding: 'hex' };
     await publishFolder(path, async (folder) => {
       const target = join(folder, name);
-      await downloadFile(url, target, options);
+      await downloadFile(url, target, options, integrity === undefined ? {} : { integrity });
       if (/\.(?:zip|whl|tgz|tar|tar\.gz)$/.test(name)) {
         await unpack(target, folder);
         await rm(target);
@@ -212,9 +236,13 @@ export async function fetchSource(reference: string, options: FetchOptions): Pro
     return { path, reference, resolved: reference };
   }
   const { path, version } = await fetchRemote(parsed, options);
-  const inside = parsed.inside === undefined ? path : join(path, parsed.inside);
+  const inside = parsed.inside === undefined ? path : resolveInside(path, parsed.inside);
   if (!existsSync(inside))
-    throw new SourceError('NOT_FOUND', `${reference} holds no ${parsed.inside ?? ''}.`, `Look into ${path}.`);
+    throw new SourceError(
+      'NOT_FOUND',
+      `${reference.split('#')[0] ?? reference} holds no ${parsed.inside ?? ''}.`,
+      `It holds ${(await readdir(path)).slice(0, 8).join(', ')}.`,
+    );
   const resolved = parsed.scheme === 'https' ? reference : `${parsed.scheme}:${parsed.name}@${version}`;
   return { path: inside, reference, resolved };
 }
@@ -239,9 +267,11 @@ export async function fetchFirst(
 ): Promise<FetchedSource & { readonly passedOver: readonly string[] }> {
   const passedOver: string[] = [];
   let last: unknown;
+  // Where there is another way, nobody should wait long for the first.
+  const hurried = references.length > 1 ? { connectTimeoutMs: 3000, ...options } : options;
   for (const reference of references) {
     try {
-      return { ...(await fetchSource(reference, options)), passedOver };
+      return { ...(await fetchSource(reference, hurried)), passedOver };
     } catch (error) {
       if (options.signal?.aborted === true) throw error;
       last = error;

@@ -22,21 +22,49 @@ const readText = (file: string): string => {
   }
 };
 
-/** The npm registry and its headers, from the environment and the `.npmrc` files of project and user. */
-function npmRegistry(projectDir: string | undefined): { base: string; headers: Record<string, string> } {
+/** Settings of npm: the user's `.npmrc`, then the project's, which counts more; `${NAME}` is the environment. */
+function readNpmrc(projectDir: string | undefined): ReadonlyMap<string, string> {
+  const user = process.env['npm_config_userconfig'] ?? join(homedir(), '.npmrc');
   const settings = new Map<string, string>();
-  for (const folder of [homedir(), ...(projectDir === undefined ? [] : [projectDir])]) {
-    for (const line of readText(join(folder, '.npmrc')).split('\n')) {
-      const at = line.indexOf('=');
-      if (at > 0) settings.set(line.slice(0, at).trim(), line.slice(at + 1).trim());
+  for (const file of [user, ...(projectDir === undefined ? [] : [join(projectDir, '.npmrc')])]) {
+    for (const line of readText(file).split('\n')) {
+      const match = /^\s*([^#;=\s][^=]*?)\s*=\s*"?(.*?)"?\s*$/.exec(line);
+      if (match?.[1] === undefined) continue;
+      const value = (match[2] ?? '').replace(
+        /\$\{(\w+)\}/g,
+        (whole, name: string) => process.env[name] ?? whole,
+      );
+      settings.set(match[1], value);
     }
   }
-  const chosen =
-    process.env['npm_config_registry'] ?? settings.get('registry') ?? 'https://registry.npmjs.org/';
-  const base = chosen.endsWith('/') ? chosen : `${chosen}/`;
-  const token = settings.get(`${base.replace(/^https?:/, '')}:_authToken`);
-  return { base, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+  return settings;
 }
+
+const publicNpm = 'https://registry.npmjs.org/';
+
+/** The registry of a package, and the headers for its host and no other. */
+function npmRegistry(
+  name: string,
+  projectDir: string | undefined,
+): { base: string; headersFor: (url: string) => Record<string, string> } {
+  const settings = readNpmrc(projectDir);
+  const scope = name.startsWith('@') ? name.split('/')[0] : undefined;
+  const chosen =
+    (scope === undefined ? undefined : settings.get(`${scope}:registry`)) ??
+    process.env['npm_config_registry'] ??
+    process.env['NPM_CONFIG_REGISTRY'] ??
+    settings.get('registry') ??
+    publicNpm;
+  const base = chosen.endsWith('/') ? chosen : `${chosen}/`;
+  const place = base.replace(/^https?:/, '');
+  const token = settings.get(`${place}:_authToken`) ?? settings.get(`${place.replace(/\/$/, '')}:_authToken`);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return { base, headersFor: (url) => (new URL(url).host === new URL(base).host ? headers : {}) };
+}
+
+/** A mirror's answers may name the public registry's files; it has them too, and may be all that is reached. */
+const onMirror = (tarball: string, base: string): string =>
+  tarball.startsWith(publicNpm) ? base + tarball.slice(publicNpm.length) : tarball;
 
 /** Finds a package's tarball on the npm registry; without a version the `latest` tag counts. */
 export async function findNpmPackage(
@@ -44,8 +72,8 @@ export async function findNpmPackage(
   version: string | undefined,
   options: FetchOptions,
 ): Promise<RegistryFile> {
-  const { base, headers } = npmRegistry(options.projectDir);
-  const response = await request(`${base}${name.replace('/', '%2f')}`, options, headers);
+  const { base, headersFor } = npmRegistry(name, options.projectDir);
+  const response = await request(`${base}${name.replace('/', '%2f')}`, options, headersFor(base));
   if (response.status === 404) {
     throw new SourceError('NOT_FOUND', `The npm registry has no package ${name}.`, 'Check the name.');
   }
@@ -63,7 +91,7 @@ export async function findNpmPackage(
       { readonly dist: { readonly tarball: string; readonly integrity?: string } }
     >;
   };
-  const wanted = version ?? manifest['dist-tags']['latest'] ?? '';
+  const wanted = manifest['dist-tags'][version ?? 'latest'] ?? version ?? '';
   const dist = manifest.versions[wanted]?.dist;
   if (dist === undefined) {
     const known = Object.keys(manifest.versions).slice(-5).join(', ');
@@ -76,11 +104,12 @@ export async function findNpmPackage(
   const [algorithm, value] = (dist.integrity ?? '').split(/-(.*)/s);
   const integrity: Integrity | undefined =
     algorithm === 'sha512' && value !== undefined ? { algorithm, value, encoding: 'base64' } : undefined;
+  const url = onMirror(dist.tarball, base);
   return {
-    url: dist.tarball,
+    url,
     version: wanted,
-    filename: 'package.tgz',
-    headers,
+    filename: `${wanted}.tgz`,
+    headers: headersFor(url),
     ...(integrity === undefined ? {} : { integrity }),
   };
 }
@@ -88,7 +117,9 @@ export async function findNpmPackage(
 /** The package index that pip would use: the environment first, then pip's own files. */
 export function pypiIndex(): string {
   const files = [
-    join(homedir(), '.config', 'pip', 'pip.conf'),
+    ...(process.env['PIP_CONFIG_FILE'] === undefined ? [] : [process.env['PIP_CONFIG_FILE']]),
+    join(process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'pip', 'pip.conf'),
+    join(homedir(), 'Library', 'Application Support', 'pip', 'pip.conf'),
     join(homedir(), '.pip', 'pip.conf'),
     '/etc/pip.conf',
   ];
@@ -104,6 +135,8 @@ export interface PypiFile {
   readonly filename: string;
   readonly url: string;
   readonly hashes: Record<string, string>;
+  /** True, or the reason, where the author took the file back. */
+  readonly yanked?: boolean | string;
 }
 
 /** All files of a project on the Python package index. */
@@ -122,6 +155,13 @@ export async function listPypiFiles(
       `The Python package index answered ${response.status} for ${name}.`,
       'Try again later.',
     );
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.includes('json'))
+    throw new SourceError(
+      'HTTP',
+      `${new URL(page).host} does not answer in JSON (PEP 691), but as ${type}.`,
+      'Set PIP_INDEX_URL to an index that does, such as https://pypi.org/simple.',
+    );
   const { files } = (await response.json()) as { readonly files: readonly PypiFile[] }; // PEP 691
   return files.map((file) => ({ ...file, url: new URL(file.url, page).href }));
 }
@@ -131,6 +171,9 @@ const versionOf = (filename: string): string =>
   filename.endsWith('.whl')
     ? (filename.split('-')[1] ?? '')
     : (/-([^-]+)\.(?:tar\.gz|zip)$/.exec(filename)?.[1] ?? '');
+
+/** Alphas, betas, release candidates and development versions are taken only when asked for. */
+const isPrerelease = (version: string): boolean => /(?:a|b|rc|\.dev)\d*$/.test(version);
 
 const compareVersions = (left: string, right: string): number => {
   const parts = (version: string): number[] =>
@@ -152,14 +195,21 @@ export async function findPypiPackage(
   const all = await listPypiFiles(name, options);
   const usable = all.filter((file) => /-none-any\.whl$|\.tar\.gz$|\.zip$/.test(file.filename));
   const versions = [...new Set(usable.map((file) => versionOf(file.filename)))].sort(compareVersions);
-  const wanted = version ?? versions.at(-1);
+  const isOffered = (known: string): boolean =>
+    !isPrerelease(known) &&
+    usable.some((file) => versionOf(file.filename) === known && (file.yanked ?? false) === false);
+  const wanted = version ?? versions.findLast(isOffered) ?? versions.at(-1);
   const candidates = usable.filter((file) => versionOf(file.filename) === wanted);
   const chosen = candidates.find((file) => file.filename.endsWith('.whl')) ?? candidates[0];
   if (chosen === undefined || wanted === undefined) {
     throw new SourceError(
       'NOT_FOUND',
-      `${name} has no version ${version ?? ''} that fits every platform.`,
-      `Write one of its versions, such as ${versions.slice(-5).join(', ')}.`,
+      version === undefined
+        ? `${name} has no file that fits every platform.`
+        : `${name} has no version ${version} with a file that fits every platform.`,
+      versions.length === 0
+        ? 'Name another package.'
+        : `Write one of its versions, such as ${versions.slice(-5).join(', ')}.`,
     );
   }
   const sha256 = chosen.hashes['sha256'];

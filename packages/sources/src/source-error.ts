@@ -1,6 +1,6 @@
 /** A source cannot be had; the message says which and why, `help` what to do. */
 export class SourceError extends Error {
-  readonly code: 'UNREACHABLE' | 'HTTP' | 'INTEGRITY' | 'NOT_FOUND' | 'REFERENCE' | 'ARCHIVE';
+  readonly code: 'UNREACHABLE' | 'OFFLINE' | 'HTTP' | 'INTEGRITY' | 'NOT_FOUND' | 'REFERENCE' | 'ARCHIVE';
   readonly help: string;
 
   constructor(

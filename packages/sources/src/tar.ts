@@ -1,7 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { resolveInside } from './paths.ts';
 
@@ -26,6 +26,16 @@ class ByteReader {
     const piece = this.#rest.subarray(0, length);
     this.#rest = this.#rest.subarray(piece.length);
     return piece;
+  }
+
+  /** Passes over `length` bytes. */
+  async skip(length: number): Promise<void> {
+    let missing = length;
+    while (missing > 0) {
+      const piece = await this.some(missing);
+      if (piece.length === 0) return;
+      missing -= piece.length;
+    }
   }
 
   /** Exactly `length` bytes, or fewer at the end of the stream. */
@@ -53,6 +63,13 @@ function parseSize(block: Buffer): number {
   return Number.parseInt(text(block, 124, 12).trim() || '0', 8);
 }
 
+/** True where the header's own checksum holds: the sum of its bytes, its own field counted as blanks. */
+function isHeader(block: Buffer): boolean {
+  const stated = Number.parseInt(text(block, 148, 8).trim(), 8);
+  const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  return sum === stated;
+}
+
 /** The `path` record of a pax header, as POSIX.1-2001 defines it: `length key=value\n`. */
 function parsePaxPath(data: Buffer): string | undefined {
   let at = 0;
@@ -70,16 +87,18 @@ function parsePaxPath(data: Buffer): string | undefined {
 
 async function writeMember(reader: ByteReader, size: number, target: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
-  const output = createWriteStream(target);
-  let missing = size;
-  while (missing > 0) {
-    const piece = await reader.some(missing);
-    if (piece.length === 0) throw new Error('The tar archive ends too early.');
-    missing -= piece.length;
-    if (!output.write(piece)) await once(output, 'drain');
+  const output = await open(target, 'w');
+  try {
+    let missing = size;
+    while (missing > 0) {
+      const piece = await reader.some(missing);
+      if (piece.length === 0) throw new Error('The tar archive ends too early.');
+      missing -= piece.length;
+      await output.write(piece);
+    }
+  } finally {
+    await output.close();
   }
-  output.end();
-  await once(output, 'close');
 }
 
 async function isGzip(archive: string): Promise<boolean> {
@@ -92,15 +111,24 @@ async function isGzip(archive: string): Promise<boolean> {
   }
 }
 
+/** A read error has to reach the reader; `pipe` alone would drop it. */
+function gunzip(raw: Readable): Readable {
+  const unzipped = createGunzip();
+  raw.on('error', (error) => unzipped.destroy(error));
+  return raw.pipe(unzipped);
+}
+
 /** Extracts the regular files of a tar archive, gzipped or not; links and devices are left out. */
 export async function extractTar(archive: string, folder: string): Promise<void> {
   const raw = createReadStream(archive);
-  const stream: AsyncIterable<Buffer> = (await isGzip(archive)) ? raw.pipe(createGunzip()) : raw;
+  const stream: AsyncIterable<Buffer> = (await isGzip(archive)) ? gunzip(raw) : raw;
   const reader = new ByteReader(stream);
   let longName: string | undefined;
   for (;;) {
     const block = await reader.exactly(blockBytes);
-    if (block.length < blockBytes || block.every((byte) => byte === 0)) break;
+    if (block.length === 0 || block.every((byte) => byte === 0)) break;
+    if (block.length < blockBytes || !isHeader(block))
+      throw new Error('This is not a tar archive, or it is damaged.');
     const size = parseSize(block);
     const padding = (blockBytes - (size % blockBytes)) % blockBytes;
     const type = String.fromCharCode(block[156] ?? 0);
@@ -113,8 +141,9 @@ export async function extractTar(archive: string, folder: string): Promise<void>
       longName = undefined;
       await writeMember(reader, size, resolveInside(folder, name));
     } else {
-      longName = undefined;
-      await reader.exactly(size);
+      // `K` (a long link name) may stand between a long name and its member.
+      if (type !== 'K' && type !== 'g') longName = undefined;
+      await reader.skip(size);
     }
     await reader.exactly(padding);
   }
