@@ -1,0 +1,206 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { readDataset } from '@joyul/data';
+import { openModel, readTensors, copyTokenizer, writeTensors } from '@joyul/models';
+import type { NamedTensor } from '@joyul/models';
+import { openPredictor } from '@joyul/training';
+import type { Prediction, Strategy, Trainability } from '@joyul/training';
+import type { DeployParams } from './index.ts';
+import { formatModelCard } from './model-card.ts';
+import type { CardContent } from './model-card.ts';
+import { modelingFile } from './modeling.ts';
+
+type Ports = {
+  readonly trained: { readonly type: 'trained-model' };
+  readonly metrics: { readonly type: 'test-metrics'; readonly optional: true };
+  readonly dataset: { readonly type: 'dataset' };
+  readonly model: { readonly type: 'base-model'; readonly optional: true };
+};
+type Context = StepContext<DeployParams, Ports, { readonly deployment: { readonly type: 'deployment' } }>;
+
+const goldenRows = 16;
+
+async function readJson<T>(dir: string | undefined, name: string): Promise<T | undefined> {
+  if (dir === undefined) return undefined;
+  const text = await readFile(join(dir, name), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as T); // Written by an earlier step.
+}
+
+async function writeJson(dir: string, name: string, value: unknown): Promise<void> {
+  await writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Files that make sentence-transformers open the folder: encoder, pooling, and the head as a dense layer. */
+async function writeSentenceTransformers(
+  dir: string,
+  settings: {
+    readonly hidden: number;
+    readonly labels: number;
+    readonly pooling: string;
+    readonly maxLength: number;
+    readonly head: readonly NamedTensor[];
+  },
+): Promise<void> {
+  const { hidden, labels, pooling, maxLength, head } = settings;
+  await mkdir(join(dir, '1_Pooling'));
+  await mkdir(join(dir, '2_Dense'));
+  await writeJson(dir, 'modules.json', [
+    { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' },
+    { idx: 1, name: '1', path: '1_Pooling', type: 'sentence_transformers.models.Pooling' },
+    { idx: 2, name: '2', path: '2_Dense', type: 'sentence_transformers.models.Dense' },
+  ]);
+  await writeJson(dir, 'sentence_bert_config.json', { max_seq_length: maxLength, do_lower_case: false });
+  await writeJson(join(dir, '1_Pooling'), 'config.json', {
+    word_embedding_dimension: hidden,
+    pooling_mode_cls_token: pooling === 'cls',
+    pooling_mode_mean_tokens: pooling !== 'cls',
+    pooling_mode_max_tokens: false,
+    pooling_mode_mean_sqrt_len_tokens: false,
+  });
+  await writeJson(join(dir, '2_Dense'), 'config.json', {
+    in_features: hidden,
+    out_features: labels,
+    bias: true,
+    activation_function: 'torch.nn.modules.linear.Identity',
+  });
+  await writeTensors(
+    join(dir, '2_Dense', 'model.safetensors'),
+    head.map((tensor) => ({ ...tensor, name: tensor.name.replace('classifier.', 'linear.') })),
+  );
+}
+
+/** Largest difference between two sets of logits. */
+function largestDifference(left: readonly Prediction[], right: readonly Prediction[]): number {
+  return Math.max(
+    0,
+    ...left.flatMap((prediction, row) =>
+      [...prediction.logits].map((logit, index) =>
+        Math.abs(logit - (right[row]?.logits[index] ?? Number.NaN)),
+      ),
+    ),
+  );
+}
+
+async function predictWith(
+  dir: string,
+  texts: readonly string[],
+  context: Context,
+): Promise<readonly Prediction[]> {
+  const predictor = await openPredictor(
+    dir,
+    context.backend === undefined ? {} : { backend: context.backend },
+  );
+  try {
+    return await predictor.predict(texts);
+  } finally {
+    predictor.dispose();
+  }
+}
+
+/** Writes the model's own files. */
+async function writeModelFolder(dir: string, context: Context): Promise<void> {
+  const { inputs, params } = context;
+  const trained = await openModel(inputs.trained);
+  const settings = trained.rawConfig['joyul'] as { readonly maxLength: number; readonly pooling: string }; // Written by the train step.
+  const tensors = await readTensors(join(inputs.trained, 'model.safetensors'));
+  const head = tensors.filter((tensor) => tensor.name.startsWith('classifier.'));
+  const prefixed = tensors.map((tensor) =>
+    tensor.name.startsWith('classifier.') ? tensor : { ...tensor, name: `bert.${tensor.name}` },
+  );
+  await mkdir(dir, { recursive: true });
+  await writeTensors(join(dir, 'model.safetensors'), prefixed, {
+    dtype: params.weights === 'float16' ? 'F16' : 'F32',
+  });
+  await writeJson(dir, 'config.json', {
+    ...trained.rawConfig,
+    architectures: ['JoyulForSequenceClassification'],
+    auto_map: { AutoModelForSequenceClassification: 'modeling_joyul.JoyulForSequenceClassification' },
+    problem_type: 'single_label_classification',
+    dtype: params.weights,
+  });
+  await writeFile(join(dir, 'modeling_joyul.py'), modelingFile);
+  await copyTokenizer(inputs.trained, dir);
+  await writeSentenceTransformers(dir, {
+    hidden: trained.config.hiddenSize,
+    labels: trained.labels.length,
+    pooling: settings.pooling,
+    maxLength: settings.maxLength,
+    head,
+  });
+}
+
+async function makeCard(name: string, context: Context): Promise<string> {
+  const { inputs } = context;
+  const { header } = await readDataset(inputs.dataset);
+  const training = await readJson<{
+    readonly strategy: Strategy;
+    readonly hparams: { readonly max_length: number };
+  }>(inputs.trained, 'training.json');
+  const proof = await readJson<Trainability>(inputs.trained, 'trainability.json');
+  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
+  const test = await readJson<NonNullable<CardContent['test']>>(inputs.metrics, 'metrics.json');
+  if (training === undefined || proof === undefined)
+    throw new Error('Internal error: the trained model has no training.json.');
+  return formatModelCard({
+    name,
+    baseModel: origin?.source ?? 'an unnamed base model',
+    labels: header.labels,
+    source: header.source,
+    splits: header.splits,
+    method: training.strategy.method,
+    isFineTuning: proof.isFineTuning,
+    blocks: training.strategy.blocks,
+    strategyReason: training.strategy.reason,
+    trainedShare: proof.trainedWeights / proof.totalWeights,
+    maxLength: training.hparams.max_length,
+    pooling: training.strategy.pooling,
+    ...(test === undefined ? {} : { test }),
+  });
+}
+
+/** Exports the model, replays it, and writes the card. */
+export async function runDeploy(context: Context): Promise<void> {
+  const { params, inputs, outputs, emit } = context;
+  const dir = outputs.deployment;
+  const name = params.name ?? basename(params.to);
+  emit({ type: 'progress', activity: 'exporting', done: 0 });
+  await writeModelFolder(dir, context);
+  await writeFile(join(dir, 'README.md'), await makeCard(name, context));
+  const rows = (await (await readDataset(inputs.dataset)).rows('validation')).slice(0, goldenRows);
+  const texts = rows.map((row) => row.text);
+  emit({ type: 'progress', activity: 'replaying the exported model', done: 0 });
+  const before = await predictWith(inputs.trained, texts, context);
+  const after = await predictWith(dir, texts, context);
+  const difference = largestDifference(before, after);
+  // Half precision rounds weights to 11 bits: its logits are held to a bound of their own.
+  const bound = params.weights === 'float16' ? Math.max(params.max_difference, 0.05) : params.max_difference;
+  if (!(difference <= bound)) {
+    throw new StepFailure(
+      'EXPORT_DIFFERS',
+      `The exported model's logits differ by up to ${difference.toExponential(1)} from the tested model's; ${bound} is allowed.`,
+      { help: 'Use weights: float32, or raise max_difference.' },
+    );
+  }
+  await writeJson(dir, 'golden.json', {
+    version: 1,
+    bound: Math.max(bound, 1e-3),
+    rows: texts.map((text, row) => ({ text, logits: [...(after[row]?.logits ?? [])] })),
+  });
+  await writeJson(dir, 'serving.json', { version: 1, name, task: 'text-classification' });
+  const changed = after.filter((prediction, row) => prediction.label !== before[row]?.label).length;
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `The model is in ${params.to}; \`joyul serve ${params.to}\` answers over HTTP.`,
+  });
+  emit({
+    type: 'finding',
+    text: `Replayed on ${texts.length} texts after the export: logits differ by at most ${difference.toExponential(1)}, ${changed === 0 ? 'every answer is the same' : `${changed} answers changed`}.`,
+  });
+  emit({
+    type: 'finding',
+    text: 'Hugging Face transformers and sentence-transformers open the folder; README.md is its model card.',
+  });
+}
