@@ -128,6 +128,24 @@ found.binding.deleteTensor(found.binding.createTensor([1], 1, new Float32Array(1
   await exec(process.execPath, ['--input-type=module', '--eval', check], { env, timeout: minuteMs });
 }
 
+/** True when the addon that is there works; a half-removed or foreign one does not. */
+async function canLoad(cache: string): Promise<boolean> {
+  return verify(cache).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Takes an addon away that is there but does not load, so that a new one can be put in its place. */
+async function removeDamaged(target: string, cache: string): Promise<void> {
+  if (!existsSync(target)) return;
+  print('The addon that is set up does not load; it is made again.');
+  // Renamed first: its name must never stand for a folder that is half gone.
+  const aside = await mkdtemp(join(cache, `.setup-${process.pid}-`));
+  await rename(target, join(aside, addonName));
+  await rm(aside, { recursive: true, force: true });
+}
+
 /** Removes what killed set-ups left: work folders whose process is gone. */
 async function removeLeftovers(cache: string): Promise<void> {
   for (const name of await readdir(cache).catch(() => [])) {
@@ -148,13 +166,14 @@ function isAlive(processId: number): boolean {
 
 /** Returns the addon's path, or undefined where this machine has to do without it. */
 export async function setUpNative(): Promise<string | undefined> {
+  const cache = cacheDir();
   const present = findAddon();
-  if (present !== undefined) return present;
+  if (present !== undefined && (await canLoad(cache))) return present;
   const sources = findTfjsNode();
   if (sources === undefined) return undefined;
-  const cache = cacheDir();
   await mkdir(cache, { recursive: true });
   await removeLeftovers(cache);
+  await removeDamaged(join(cache, addonName), cache);
   const reasons: string[] = [];
   for (const attempt of [buildFromWheel, runVendorInstaller]) {
     // Each run works in a folder of its own, on the same disk; the first to finish is kept.
@@ -187,5 +206,7 @@ if (import.meta.main && process.env['JOYUL_NATIVE'] !== '0') {
     print(
       'Models run on WebAssembly: training is about 4 times slower. `npm run joyul doctor` says what is missing.',
     );
-  else if (before === undefined) print('TensorFlow is ready.');
+  else if (before !== addon) print('TensorFlow is ready.');
+  // The caller remembers the file; nothing means that this machine does without.
+  process.stdout.write(`${addon ?? ''}\n`);
 }
