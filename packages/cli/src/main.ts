@@ -12,7 +12,13 @@ enableCompileCache(join(cacheDir(), 'compile-cache'));
 
 /** Each command is loaded only when it is named. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  validate: () => import('./commands/validate.ts').then((module) => module.validate),
+  plan: () => import('./commands/plan.ts').then((module) => module.plan),
   run: () => import('./commands/run.ts').then((module) => module.run),
+  why: () => import('./commands/why.ts').then((module) => module.why),
+  runs: () => import('./commands/runs.ts').then((module) => module.runs),
+  show: () => import('./commands/show.ts').then((module) => module.show),
+  serve: () => import('./commands/serve.ts').then((module) => module.serve),
 };
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -1,0 +1,44 @@
+import { formatDuration, listRunIds, readRunRecord } from '@joyul/core';
+import { parseArguments } from '../args.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { findProject } from '../pipeline-options.ts';
+import { formatTable } from '../terminal/format-run.ts';
+import { hasColor, makeStyle } from '../terminal/style.ts';
+
+const flags = {
+  json: { type: 'boolean' },
+  limit: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** `joyul runs`. */
+export const runs: Command = {
+  summary: 'list the runs of this project, the newest first',
+  usage: `joyul runs [--limit N] [--json]`,
+  run(argv) {
+    const args = parseArguments(argv, flags);
+    const projectDir = findProject(process.cwd());
+    const ids = [...listRunIds(projectDir)].reverse().slice(0, Number(args.value('limit') ?? 20));
+    const records = ids.flatMap((id) => readRunRecord(projectDir, id) ?? []);
+    if (args.has('json')) process.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
+    else if (records.length === 0) process.stdout.write('No runs yet. `joyul run` makes one.\n');
+    else {
+      const rows = records.map((record) => [
+        record.runId,
+        record.pipeline,
+        record.end,
+        `${record.steps.filter((step) => step.end === 'reused').length}/${record.steps.length}`,
+        formatDuration(record.durationMs),
+      ]);
+      for (const line of formatTable(
+        ['run', 'pipeline', 'ended', 'reused', 'took'],
+        rows,
+        makeStyle(hasColor(process.stdout)),
+        process.stdout.columns || 100,
+      ))
+        process.stdout.write(`${line}\n`);
+    }
+    return Promise.resolve(exitCodes.done);
+  },
+};

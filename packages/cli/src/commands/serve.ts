@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UsageError, parseArguments } from '../args.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+const flags = {
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+  backend: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** `joyul serve`. */
+export const serve: Command = {
+  summary: 'answer over HTTP with a deployed model',
+  usage: `joyul serve FOLDER [flags]
+
+  -p, --port N            the default is 8080; 0 takes a free one
+      --host ADDRESS      the default is 127.0.0.1: this machine only
+      --backend NAME      tensorflow, wasm or cpu
+
+  POST /v1/classify {"input": "a text"}   GET /v1/models /healthz /readyz /metrics
+  JOYUL_SERVE_KEY, when set, must come as a bearer token.`,
+  async run(argv) {
+    const args = parseArguments(argv, flags);
+    const dir = args.positionals[0];
+    if (dir === undefined)
+      throw new UsageError('Name the folder of a deployed model: `joyul serve models/NAME`.');
+    if (!existsSync(join(dir, 'config.json')))
+      throw new UsageError(`${dir} holds no deployed model. The deploy step of a pipeline writes one.`);
+    const port = Number(args.value('port') ?? 8080);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new UsageError(`--port must be a number from 0 to 65535, but is ${args.value('port') ?? ''}.`);
+    const { startServer } = await import('@joyul/serve');
+    const key = process.env['JOYUL_SERVE_KEY'];
+    const backend = (['tensorflow', 'wasm', 'cpu'] as const).find((name) => name === args.value('backend'));
+    process.stderr.write(`Loading ${dir}\n`);
+    const server = await startServer({
+      dir: resolve(dir),
+      host: args.value('host') ?? '127.0.0.1',
+      port,
+      ...(key === undefined ? {} : { key }),
+      ...(backend === undefined ? {} : { backend }),
+    });
+    process.stderr.write(
+      `${server.name} answers at ${server.url}\n  curl ${server.url}/v1/classify -H 'content-type: application/json' -d '{"input": "a text"}'\nCtrl-C ends it.\n`,
+    );
+    await new Promise<void>((end) => {
+      process.once('SIGINT', () => {
+        end();
+      });
+      process.once('SIGTERM', () => {
+        end();
+      });
+    });
+    await server.close();
+    return exitCodes.done;
+  },
+};
