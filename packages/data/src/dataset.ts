@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Row } from './row.ts';
 
 /** The splits that a data-set artifact can hold; the test split is an artifact of its own. */
@@ -41,18 +40,28 @@ export interface Dataset {
 const headerFile = 'dataset.json';
 const testFile = 'test.jsonl';
 
-/** Rows of a file, one at a time. */
-export async function* readRows(file: string): AsyncGenerator<Row> {
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
-  for await (const line of lines) if (line !== '') yield JSON.parse(line) as Row; // Written by writeRows.
+/** Lines of a file, divided at line feeds only: JSON may hold U+2028, where `readline` would break it. */
+async function* readLines(file: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: 1 << 18 })) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
-async function collect(file: string): Promise<readonly Row[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Row); // Written by writeRows.
+/** Rows of a file, one at a time. */
+export async function* readRows(file: string): AsyncGenerator<Row> {
+  for await (const line of readLines(file)) if (line !== '') yield JSON.parse(line) as Row; // Written by writeRows.
+}
+
+/** All rows of a file, as many as its header says. */
+async function collect(file: string, expected: number): Promise<readonly Row[]> {
+  const rows = await Array.fromAsync(readRows(file));
+  if (rows.length !== expected)
+    throw new Error(`${file} holds ${rows.length} rows, but its header says ${expected}.`);
+  return rows;
 }
 
 const formatRows = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
@@ -80,7 +89,11 @@ export async function writeDataset(
 /** Opens a data-set artifact. */
 export async function readDataset(dir: string): Promise<Dataset> {
   const header = JSON.parse(await readFile(join(dir, headerFile), 'utf8')) as DatasetHeader; // Written by writeDataset.
-  return { dir, header, rows: (split) => collect(join(dir, `${split}.jsonl`)) };
+  const rows = async (split: DatasetSplit): Promise<readonly Row[]> => {
+    const count = header.splits[split];
+    return count === undefined ? [] : collect(join(dir, `${split}.jsonl`), count);
+  };
+  return { dir, header, rows };
 }
 
 /** Writes the sealed test split: an artifact that only a test step takes. */
@@ -95,10 +108,20 @@ export async function writeTestSplit(
   await writeFile(join(dir, 'test.json'), `${JSON.stringify({ ...header, rowsDigest: digest }, null, 2)}\n`);
 }
 
-/** Opens the sealed test split. */
+/** Opens the sealed test split; its rows must be those that were sealed. */
 export async function readTestSplit(
   dir: string,
 ): Promise<{ readonly header: DatasetHeader; readonly rows: readonly Row[] }> {
-  const header = JSON.parse(await readFile(join(dir, 'test.json'), 'utf8')) as DatasetHeader; // Written by writeTestSplit.
-  return { header, rows: await collect(join(dir, testFile)) };
+  // Written by writeTestSplit.
+  const header = JSON.parse(await readFile(join(dir, 'test.json'), 'utf8')) as DatasetHeader & {
+    readonly rowsDigest?: string;
+  };
+  const content = await readFile(join(dir, testFile), 'utf8');
+  const digest = createHash('sha256').update(content).digest('hex');
+  if (header.rowsDigest !== undefined && digest !== header.rowsDigest)
+    throw new Error(
+      `${join(dir, testFile)} is not what was sealed: its digest differs from that in test.json.`,
+    );
+  const lines = content.split('\n').filter((line) => line !== '');
+  return { header, rows: lines.map((line) => JSON.parse(line) as Row) }; // Written by writeRows.
 }
