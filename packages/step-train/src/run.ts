@@ -49,9 +49,18 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, seconds
   const { trainability, best, evaluations, iterations, stopReason } = result;
   const first = evaluations[0];
   const share = percent(trainability.trainedWeights / trainability.totalWeights);
-  const kind = trainability.isFineTuning
-    ? ''
-    : 'No pretrained weight changed: this is feature extraction, not fine-tuning. ';
+  const isUnchanged = best.iteration === 0;
+  const kind =
+    trainability.isFineTuning || isUnchanged
+      ? ''
+      : 'No pretrained weight changed: this is feature extraction, not fine-tuning. ';
+  if (isUnchanged) {
+    emit({
+      type: 'finding',
+      weight: 'warning',
+      text: 'No evaluation had a lower validation loss than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
+    });
+  }
   emit({
     type: 'finding',
     weight: 'headline',

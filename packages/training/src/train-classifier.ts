@@ -432,7 +432,7 @@ function finish(
   }
   return {
     weights: after,
-    trainability: proveTrainability(before, after, isTrained),
+    trainability: proveTrainability(before, after, isTrained, state.best.iteration === 0),
     evaluations: state.evaluations,
     trainLosses: state.trainLosses,
     best: state.best,

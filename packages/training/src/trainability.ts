@@ -44,11 +44,16 @@ function relativeChange(before: Float32Array, after: Float32Array): number {
   return norm === 0 ? Math.sqrt(change) : Math.sqrt(change / norm);
 }
 
-/** Compares every tensor before and after training with what was planned. */
+/**
+ * Compares every tensor before and after training with what was planned.
+ *
+ * With `keptStart` the weights before training were the best and were kept: then nothing has to have moved.
+ */
 export function proveTrainability(
   before: ReadonlyMap<string, NamedTensor>,
   after: ReadonlyMap<string, NamedTensor>,
   isTrained: (name: string) => boolean,
+  keptStart = false,
 ): Trainability {
   const tensors = [...before.values()].map((tensor): TensorProof => {
     const now = after.get(tensor.name)?.data ?? new Float32Array();
@@ -65,7 +70,7 @@ export function proveTrainability(
   const moved = (proof: TensorProof): boolean => proof.sha256Before !== proof.sha256After;
   const violations = tensors.flatMap((proof) => {
     if (proof.planned === 'frozen' && moved(proof)) return [`${proof.name} was frozen, but it moved.`];
-    if (proof.planned === 'trained' && !moved(proof))
+    if (proof.planned === 'trained' && !keptStart && !moved(proof))
       return [`${proof.name} was to be trained, but it did not move.`];
     return [];
   });
