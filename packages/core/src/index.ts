@@ -1,3 +1,4 @@
+export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
 export type {
@@ -8,6 +9,7 @@ export type {
   PlannedStep,
   StepEnd,
 } from './events/event.ts';
+export { formatDot, formatMermaid } from './graph/format-graph.ts';
 export type { Graph, GraphStep } from './graph/graph.ts';
 export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
 export type { PluginCatalog } from './graph/plugin-catalog.ts';

@@ -1,4 +1,5 @@
 import type { DiagnosticCode } from './catalogue.ts';
+export type { CatalogueCode, DiagnosticCode } from './catalogue.ts';
 import type { Source, SourceRange } from './source.ts';
 
 /** Something that a user should know about a pipeline. */
@@ -21,13 +22,30 @@ export interface Position {
   readonly column: number;
 }
 
+/** Offsets at which lines begin, by source: a large file has thousands of places to tell. */
+const lineStarts = new WeakMap<Source, readonly number[]>();
+
+function startsOf(source: Source): readonly number[] {
+  const known = lineStarts.get(source);
+  if (known !== undefined) return known;
+  const starts = [0];
+  for (let at = source.text.indexOf('\n'); at !== -1; at = source.text.indexOf('\n', at + 1))
+    starts.push(at + 1);
+  lineStarts.set(source, starts);
+  return starts;
+}
+
 /** The position of an offset. */
 export function positionAt(source: Source, offset: number): Position {
-  const before = source.text.slice(0, offset);
-  const start = before.lastIndexOf('\n') + 1;
-  let line = 1;
-  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line++;
-  return { line, column: [...before.slice(start)].length + 1 };
+  const starts = startsOf(source);
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((starts[middle] ?? 0) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  const before = source.text.slice(starts[low] ?? 0, offset).replace(/^\uFEFF/, '');
+  return { line: low + 1, column: [...before].length + 1 };
 }
 
 /** `file:line:column` of a place. */
@@ -46,46 +64,70 @@ const columnsOf = (text: string): number =>
 
 const maxFrameColumns = 100;
 
-/** The line of a place with carets under it. */
-function formatFrame(range: SourceRange): string {
+/** The line of a place with carets under it; a long line is cut around the place. */
+function formatFrame(range: SourceRange): readonly [string, string] {
   const { text } = range.source;
-  const start = text.lastIndexOf('\n', range.start - 1) + 1;
-  const next = text.indexOf('\n', range.start);
-  const end = next === -1 ? text.length : next;
-  const line = text.slice(start, end).replace(/\r$/, '').replaceAll('\t', ' ');
   const { line: number } = positionAt(range.source, range.start);
-  const shift = Math.max(0, range.start - start - maxFrameColumns / 2);
+  const start = startsOf(range.source)[number - 1] ?? 0;
+  const next = text.indexOf('\n', start);
+  const line = text
+    .slice(start, next === -1 ? text.length : next)
+    .replace(/\r$/, '')
+    .replaceAll(/[\t\uFEFF]/g, ' ');
+  const at = Math.min(range.start - start, line.length);
+  const shift = at <= maxFrameColumns * 0.8 ? 0 : at - maxFrameColumns / 2;
   const shown = line.slice(shift, shift + maxFrameColumns);
   const gutter = String(number).padStart(5);
-  const before = columnsOf(line.slice(shift, range.start - start));
-  const marked = line.slice(range.start - start, Math.min(range.end, end) - start);
-  const carets = '^'.repeat(Math.max(1, Math.min(columnsOf(marked), maxFrameColumns)));
-  return `${gutter} | ${shown}\n${' '.repeat(gutter.length)} | ${' '.repeat(before)}${carets}`;
+  const before = columnsOf(line.slice(shift, at));
+  const marked = columnsOf(line.slice(at, Math.max(at, range.end - start)));
+  const carets = '^'.repeat(Math.max(1, Math.min(marked, maxFrameColumns - before)));
+  return [`${gutter} | ${shown}`, `${' '.repeat(gutter.length)} | ${' '.repeat(before)}${carets}`];
 }
 
+/** How a diagnostic is printed. */
+export interface FormatOptions {
+  /** Whether terminal colours are written; the default is false. */
+  readonly hasColor?: boolean;
+}
+
+const paints = { red: 31, yellow: 33, cyan: 36, bold: 1, dim: 2 } as const;
+
 /** A diagnostic as people read it: place, what, the line, notes, help. */
-export function formatDiagnostic(diagnostic: Diagnostic): string {
+export function formatDiagnostic(diagnostic: Diagnostic, options: FormatOptions = {}): string {
+  const paint = (text: string, style: keyof typeof paints): string =>
+    options.hasColor === true ? `\u001b[${paints[style]}m${text}\u001b[0m` : text;
   const { range, severity, code, message, notes = [], help } = diagnostic;
-  const place = range === undefined ? '' : `${formatPlace(range)} `;
-  const lines = [`${place}${severity} ${code}  ${message}`];
-  if (range !== undefined) lines.push(formatFrame(range));
-  for (const note of notes) lines.push(`  note: ${note.message}`, `  ${formatPlace(note.range)}`);
-  if (help !== undefined) lines.push(`  help: ${help}`);
+  const tone = severity === 'error' ? 'red' : 'yellow';
+  const place = range === undefined ? '' : `${paint(formatPlace(range), 'bold')} `;
+  const lines = [`${place}${paint(`${severity} ${code}`, tone)}  ${message}`];
+  if (range !== undefined) {
+    const [text, carets] = formatFrame(range);
+    lines.push(text, paint(carets, tone));
+  }
+  for (const note of notes) {
+    lines.push(`  note: ${note.message}`, `  ${paint(formatPlace(note.range), 'bold')}`);
+    lines.push(...formatFrame(note.range).map((line) => paint(line, 'dim')));
+  }
+  if (help !== undefined) lines.push(`  ${paint('help:', 'cyan')} ${help}`);
   return lines.join('\n');
 }
 
 /** A diagnostic as programs read it. */
 export function describeDiagnostic(diagnostic: Diagnostic): Record<string, unknown> {
   const { range, notes = [], ...rest } = diagnostic;
-  const place =
-    range === undefined ? {} : { file: range.source.file, ...positionAt(range.source, range.start) };
   return {
     ...rest,
-    ...place,
-    notes: notes.map((note) => ({
-      message: note.message,
-      file: note.range.source.file,
-      ...positionAt(note.range.source, note.range.start),
-    })),
+    ...(range === undefined ? {} : describeRange(range)),
+    notes: notes.map((note) => ({ message: note.message, ...describeRange(note.range) })),
+  };
+}
+
+function describeRange(range: SourceRange): Record<string, unknown> {
+  const end = positionAt(range.source, range.end);
+  return {
+    file: range.source.file,
+    ...positionAt(range.source, range.start),
+    endLine: end.line,
+    endColumn: end.column,
   };
 }

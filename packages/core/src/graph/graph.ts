@@ -56,10 +56,31 @@ export interface GraphStep {
   readonly cache: 'rw' | 'ro' | 'wo' | 'off';
   /** Declared environment variables, after expressions. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Environment variables whose value is a secret: the secret's name by variable. Absent means none. */
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
   /** False when `if:` was false: the step and what needs it are left out. */
   readonly isEnabled: boolean;
   /** Where the step is declared, for messages. */
   readonly range: SourceRange;
+}
+
+/** When a pipeline is started by itself; checked, and absent keys mean the defaults. */
+export interface Schedule {
+  /** Five fields, or a word such as `@daily`. */
+  readonly cron: string;
+  /** An IANA name; the default is UTC. */
+  readonly timezone?: string;
+  /** What happens when the last run still runs; the default is `skip`. */
+  readonly overlap?: 'skip' | 'buffer_one' | 'buffer_all' | 'cancel_other' | 'terminate_other' | 'allow_all';
+  /** Which missed runs are made up for; the default is `none`. */
+  readonly catchup?: 'none' | 'last' | 'all';
+  readonly catchup_window?: string | number;
+  readonly jitter?: string | number;
+  readonly pause_on_failure?: boolean;
+  /** ISO 8601. */
+  readonly start?: string;
+  /** ISO 8601. */
+  readonly end?: string;
 }
 
 /** A linked pipeline: ports checked, no cycles. */
@@ -76,4 +97,5 @@ export interface Graph {
   readonly byId: ReadonlyMap<string, GraphStep>;
   /** Capacity of each pool; `cpu` is the number of cores unless the pipeline says otherwise. */
   readonly pools: Readonly<Record<string, number>>;
+  readonly schedule?: Schedule;
 }

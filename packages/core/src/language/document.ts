@@ -1,52 +1,53 @@
-import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Source, SourceRange } from '../diagnostics/source.ts';
+import type { MapTree, Tree, TreePath } from './tree.ts';
+import { findTree, toValue } from './tree.ts';
+import { TreeBuilder } from './tree-builder.ts';
 
 /** A parsed YAML text: plain values, and where each of them stands. */
 export interface ParsedDocument {
-  readonly source: Source;
+  readonly tree: Tree;
   readonly value: unknown;
   /** The place of the value under a path of keys; of the nearest parent where it is absent. */
-  rangeOf(path: readonly (string | number)[]): SourceRange;
+  rangeOf(path: TreePath): SourceRange;
   /** The place of a key. */
-  rangeOfKey(path: readonly (string | number)[]): SourceRange;
+  rangeOfKey(path: TreePath): SourceRange;
 }
 
 /** Larger files are refused: no person wrote them, and an editor would not open them. */
-export const maxFileBytes = 32_000_000;
-const maxAliases = 1000;
+export const maxFileBytes = 10_000_000;
 
 type YamlModule = typeof import('yaml');
+type YamlError = import('yaml').YAMLParseError;
 
-function toRange(source: Source, range: readonly [number, number, number] | null | undefined): SourceRange {
-  return range === null || range === undefined
-    ? { source, start: 0, end: 0 }
-    : { source, start: range[0], end: Math.max(range[1], range[0] + 1) };
+/** Gives values and places of a tree. */
+export function makeDocument(tree: Tree): ParsedDocument {
+  return {
+    tree,
+    value: toValue(tree),
+    rangeOf(path) {
+      const found = findTree(tree, path);
+      // A map's own range is all of its lines: its key says more, unless the map stands on one line.
+      const isLong = found.tree.kind !== 'scalar' && isSeveralLines(found.tree.range);
+      return (isLong || !found.isWhole) && found.keyRange !== undefined
+        ? found.keyRange
+        : isLong
+          ? firstLine(found.tree)
+          : found.tree.range;
+    },
+    rangeOfKey(path) {
+      const found = findTree(tree, path);
+      return found.keyRange ?? firstLine(found.tree);
+    },
+  };
 }
 
-/** Walks to a node; gives the last pair and node that exist on the way. */
-function walk(
-  yaml: YamlModule,
-  root: Node | null,
-  path: readonly (string | number)[],
-): { readonly node: Node | null; readonly pair?: Pair; readonly isWhole: boolean } {
-  let node: Node | null = root;
-  let pair: Pair | undefined;
-  for (const key of path) {
-    if (yaml.isMap(node)) {
-      const found = (node as YAMLMap).items.find(
-        (item) => String(yaml.isScalar(item.key) ? (item.key as Scalar).value : item.key) === String(key),
-      );
-      if (found === undefined) return { node, ...(pair === undefined ? {} : { pair }), isWhole: false };
-      pair = found;
-      node = yaml.isNode(found.value) ? found.value : null;
-    } else if (yaml.isSeq(node)) {
-      const item = (node as YAMLSeq).items[Number(key)];
-      if (!yaml.isNode(item)) return { node, ...(pair === undefined ? {} : { pair }), isWhole: false };
-      node = item;
-    } else return { node, ...(pair === undefined ? {} : { pair }), isWhole: false };
-  }
-  return { node, ...(pair === undefined ? {} : { pair }), isWhole: true };
+const isSeveralLines = ({ source, start, end }: SourceRange): boolean =>
+  source.text.slice(start, end).trimEnd().includes('\n');
+
+function firstLine({ range }: Tree): SourceRange {
+  const end = range.source.text.indexOf('\n', range.start);
+  return end === -1 || end > range.end ? range : { ...range, end: Math.max(end, range.start + 1) };
 }
 
 /** Parses a YAML text; every syntax error is told. */
@@ -54,79 +55,90 @@ export function parseDocument(
   yaml: YamlModule,
   source: Source,
 ): { readonly document?: ParsedDocument; readonly diagnostics: readonly Diagnostic[] } {
-  // A byte order mark is no part of the text; offsets are moved by it below.
-  const text = source.text.replace(/^\uFEFF/, '');
-  const parsed: Document.Parsed = yaml.parseDocument(text, {
-    merge: true,
-    uniqueKeys: true,
+  // A byte order mark is no part of the text; the builder moves offsets by it.
+  const shift = source.text.startsWith('\uFEFF') ? 1 : 0;
+  const parsed = yaml.parseDocument(source.text.slice(shift), {
+    // Keys are compared by the builder, whose time is linear in them.
+    uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'silent',
   });
-  const shift = source.text.startsWith('\uFEFF') ? 1 : 0;
-  const diagnostics = parsed.errors.map((error): Diagnostic => {
-    const isTab = error.code === 'TAB_AS_INDENT';
-    const isDuplicate = error.code === 'DUPLICATE_KEY';
-    const range = {
-      source,
-      start: error.pos[0] + shift,
-      end: Math.max(error.pos[1], error.pos[0] + 1) + shift,
-    };
-    const message = isTab
-      ? 'Lines are indented with tabs, which YAML does not allow.'
-      : isDuplicate
-        ? 'This key stands twice in one place; only one of them could count.'
-        : `${error.message.split('\n')[0] ?? ''}${error.message.endsWith('.') ? '' : '.'}`;
-    const help = isTab
-      ? 'Indent with spaces.'
-      : isDuplicate
-        ? 'Remove one of them, or rename it.'
-        : undefined;
-    return {
-      code: 'YAML_SYNTAX',
-      severity: 'error',
-      message,
-      range,
-      ...(help === undefined ? {} : { help }),
-    };
-  });
+  const diagnostics = parsed.errors.map((error) => explainYamlError(error, source, shift));
   if (diagnostics.length > 0) return { diagnostics };
-  let value: unknown;
-  try {
-    value = parsed.toJS({ maxAliasCount: maxAliases });
-  } catch (error) {
-    const message = `The file's aliases cannot be expanded: ${error instanceof Error ? error.message : String(error)}.`;
+  if (parsed.contents === null || (yaml.isScalar(parsed.contents) && parsed.contents.source === '')) {
+    const range = { source, start: 0, end: 1 };
     return {
       diagnostics: [
         {
-          code: 'YAML_ALIASES',
+          code: 'FILE_EMPTY',
           severity: 'error',
-          message,
-          range: { source, start: 0, end: 1 },
-          help: `Use at most ${maxAliases} aliases.`,
+          message: `${source.file} is empty.`,
+          ...(source.text === '' ? {} : { range }),
+          help: 'Write `name: my-pipeline` and `steps:`, or make a project with `joyul init`.',
         },
       ],
     };
   }
-  const moved = (range: SourceRange): SourceRange => ({
-    source,
-    start: range.start + shift,
-    end: range.end + shift,
-  });
+  const found: Diagnostic[] = [];
+  const builder = new TreeBuilder(yaml, source, shift, (diagnostic) => void found.push(diagnostic));
+  const tree = builder.build(parsed.contents);
+  if (found.some(({ severity }) => severity === 'error')) return { diagnostics: found };
+  return { diagnostics: found, document: makeDocument(tree) };
+}
+
+/** The root of a document, which must be a map. */
+export function asMap(document: ParsedDocument): MapTree | undefined {
+  return document.tree.kind === 'map' ? document.tree : undefined;
+}
+
+const lineAt = (text: string, offset: number): string =>
+  text.slice(text.lastIndexOf('\n', offset - 1) + 1, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
+
+/** What the library's codes mean in words of a person who wrote a pipeline. */
+const wordsOf: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'The lines of this map or list are not indented alike.',
+  MISSING_CHAR: 'Something that closes a value is missing here: a quote, a bracket or a comma.',
+  UNEXPECTED_TOKEN: 'This cannot stand here.',
+  BLOCK_AS_IMPLICIT_KEY: 'A value and a nested key cannot stand on one line.',
+  MULTILINE_IMPLICIT_KEY: 'A key must stand on one line, with a colon after it.',
+  IMPOSSIBLE: 'This cannot be read.',
+};
+
+function explainYamlError(error: YamlError, source: Source, shift: number): Diagnostic {
+  const start = Math.min(error.pos[0] + shift, source.text.length);
+  const lineEnd = source.text.indexOf('\n', start);
+  const limit = lineEnd === -1 ? source.text.length : lineEnd;
+  const end = Math.max(Math.min(error.pos[1] + shift, limit), start + 1);
+  const range = { source, start, end };
+  const line = lineAt(source.text, start);
+  if (error.code === 'TAB_AS_INDENT' || /^ *\t/.test(line))
+    return {
+      code: 'YAML_TAB',
+      severity: 'error',
+      message: 'This line is indented with a tab, which YAML does not allow.',
+      range,
+      help: 'Indent with spaces.',
+    };
+  if (error.code === 'MULTIPLE_DOCS')
+    return {
+      code: 'YAML_DOCUMENTS',
+      severity: 'error',
+      message: 'A second YAML document begins here; a pipeline file has one.',
+      range,
+      help: 'Remove the `---`, or make a file of each document.',
+    };
+  const own = error.message.split('\n')[0] ?? '';
+  const message = wordsOf[error.code] ?? `${own}${own.endsWith('.') ? '' : '.'}`;
+  const help = line.includes('${{')
+    ? 'Put the whole value in quotes: "${{ ... }}".'
+    : error.code === 'BLOCK_AS_IMPLICIT_KEY'
+      ? 'Put a text that has a colon in quotes.'
+      : undefined;
   return {
-    diagnostics: [],
-    document: {
-      source,
-      value,
-      rangeOf: (path) => {
-        const { node, pair } = walk(yaml, parsed.contents, path);
-        const key = pair !== undefined && yaml.isNode(pair.key) ? pair.key : undefined;
-        return moved(toRange(source, node?.range ?? key?.range));
-      },
-      rangeOfKey: (path) => {
-        const { pair, node, isWhole } = walk(yaml, parsed.contents, path);
-        const key = pair !== undefined && isWhole && yaml.isNode(pair.key) ? pair.key : undefined;
-        return moved(toRange(source, key?.range ?? node?.range));
-      },
-    },
+    code: 'YAML_SYNTAX',
+    severity: 'error',
+    message,
+    range,
+    ...(help === undefined ? {} : { help }),
   };
 }

@@ -1,244 +1,160 @@
 /** The small language inside `${{ }}`: literals, names, comparison, logic, arithmetic, a few functions. */
-
-/** A place inside an expression's text. */
-export interface ExpressionSpan {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** An expression cannot be read or computed. */
-export class ExpressionError extends Error {
-  readonly kind: 'syntax' | 'name' | 'type';
-  readonly span: ExpressionSpan;
-  /** Names that could have been meant. */
-  readonly known: readonly string[];
-
-  constructor(
-    kind: ExpressionError['kind'],
-    message: string,
-    span: ExpressionSpan,
-    known: readonly string[] = [],
-  ) {
-    super(message);
-    this.name = 'ExpressionError';
-    this.kind = kind;
-    this.span = span;
-    this.known = known;
-  }
-}
-
-interface Token extends ExpressionSpan {
-  readonly kind: 'number' | 'string' | 'name' | 'operator' | 'end';
-  readonly text: string;
-}
-
-const pattern =
-  /\s*(?:(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|('(?:[^']|'')*'|"(?:[^"\\]|\\.)*")|([A-Za-z_][\w-]*)|(==|!=|<=|>=|&&|\|\||[<>!+\-*/%?:().,[\]]))/y;
-
-function tokenize(text: string): readonly Token[] {
-  const tokens: Token[] = [];
-  pattern.lastIndex = 0;
-  while (text.slice(pattern.lastIndex).trim() !== '') {
-    const from = pattern.lastIndex;
-    const match = pattern.exec(text);
-    if (match === null) {
-      const start = from + (text.slice(from).length - text.slice(from).trimStart().length);
-      throw new ExpressionError('syntax', `${JSON.stringify(text[start])} has no meaning here.`, {
-        start,
-        end: start + 1,
-      });
-    }
-    const [, number, string, name, operator] = match;
-    const found = number ?? string ?? name ?? operator ?? '';
-    const kind =
-      number !== undefined
-        ? 'number'
-        : string !== undefined
-          ? 'string'
-          : name !== undefined
-            ? 'name'
-            : 'operator';
-    tokens.push({ kind, text: found, start: pattern.lastIndex - found.length, end: pattern.lastIndex });
-  }
-  return [...tokens, { kind: 'end', text: '', start: text.length, end: text.length }];
-}
+import { isDeepStrictEqual } from 'node:util';
+import type { Expression, ExpressionSpan } from './expression-parser.ts';
+import { ExpressionError, parseExpression } from './expression-parser.ts';
 
 /** Values by the first name of a path, such as `params`. */
 export type Scope = Readonly<Record<string, unknown>>;
 
-const levels: readonly (readonly string[])[] = [
-  ['||'],
-  ['&&'],
-  ['==', '!='],
-  ['<', '<=', '>', '>='],
-  ['+', '-'],
-  ['*', '/', '%'],
-];
+type Fields = Readonly<Record<string, unknown>>;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
+const isRecord = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 const isTrue = (value: unknown): boolean =>
   value !== false && value !== null && value !== undefined && value !== 0 && value !== '';
 
-const functions: Readonly<Record<string, (...values: readonly unknown[]) => unknown>> = {
-  contains: (whole, part) =>
-    Array.isArray(whole) ? whole.includes(part) : String(whole).includes(String(part)),
-  startsWith: (whole, part) => String(whole).startsWith(String(part)),
-  endsWith: (whole, part) => String(whole).endsWith(String(part)),
-  format: (template, ...values) =>
-    String(template).replace(/\{(\d+)\}/g, (_, index: string) => String(values[Number(index)] ?? '')),
-  toJSON: (value) => JSON.stringify(value),
-  default: (value, other) => value ?? other,
+/** A secret stands for itself until the step starts: nothing can be computed from it. */
+export const isSecret = (value: unknown): value is { readonly $secret: string } =>
+  isRecord(value) && typeof value['$secret'] === 'string';
+
+function hasSecret(value: unknown): boolean {
+  return isSecret(value) || (isRecord(value) && Object.values(value).some(hasSecret));
+}
+
+interface FunctionRule {
+  /** How many values it takes, at least and at most. */
+  readonly takes: readonly [number, number];
+  readonly apply: (...values: readonly unknown[]) => unknown;
+}
+
+const toText = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+
+const functions: Readonly<Record<string, FunctionRule>> = {
+  contains: {
+    takes: [2, 2],
+    apply: (whole, part) =>
+      Array.isArray(whole)
+        ? whole.some((item) => isDeepStrictEqual(item, part))
+        : toText(whole).includes(toText(part)),
+  },
+  startsWith: { takes: [2, 2], apply: (whole, part) => toText(whole).startsWith(toText(part)) },
+  endsWith: { takes: [2, 2], apply: (whole, part) => toText(whole).endsWith(toText(part)) },
+  format: {
+    takes: [1, 100],
+    apply: (template, ...values) =>
+      toText(template).replace(/\{(\d+)\}/g, (match, index: string) =>
+        Number(index) < values.length ? toText(values[Number(index)]) : match,
+      ),
+  },
+  toJSON: { takes: [1, 1], apply: (value) => JSON.stringify(value) },
+  default: { takes: [2, 2], apply: (value, other) => value ?? other },
 };
 
-/** Reads and computes an expression in one pass, from left to right. */
-class Evaluator {
-  readonly #tokens: readonly Token[];
-  readonly #scope: Scope;
-  #at = 0;
+const counted = ([least, most]: readonly [number, number]): string =>
+  `${least === most ? least : `at least ${least}`} ${least === 1 ? 'value' : 'values'}`;
 
-  constructor(text: string, scope: Scope) {
-    this.#tokens = tokenize(text);
-    this.#scope = scope;
-  }
+/** What a member expression is called in messages, such as `params.model`. */
+function nameOf(expression: Expression): string {
+  if (expression.kind === 'name') return expression.name;
+  if (expression.kind === 'member' && expression.key.kind === 'literal')
+    return `${nameOf(expression.of)}.${String(expression.key.value)}`;
+  return 'This value';
+}
 
-  run(): unknown {
-    const value = this.#ternary();
-    const rest = this.#peek();
-    if (rest.kind !== 'end')
-      throw new ExpressionError('syntax', `"${rest.text}" comes after the end of the expression.`, rest);
-    return value;
-  }
-
-  #peek(): Token {
-    const token = this.#tokens[this.#at] ?? this.#tokens.at(-1);
-    if (token === undefined) throw new Error('Internal error: no tokens.');
-    return token;
-  }
-
-  #next(): Token {
-    const token = this.#peek();
-    this.#at++;
-    return token;
-  }
-
-  #accept(text: string): boolean {
-    const token = this.#peek();
-    if (token.kind !== 'operator' || token.text !== text) return false;
-    this.#at++;
-    return true;
-  }
-
-  #expect(text: string): void {
-    const token = this.#peek();
-    if (!this.#accept(text))
-      throw new ExpressionError(
-        'syntax',
-        `Here must be "${text}", but is ${token.kind === 'end' ? 'the end' : `"${token.text}"`}.`,
-        token,
-      );
-  }
-
-  #ternary(): unknown {
-    const condition = this.#binary(0);
-    if (!this.#accept('?')) return condition;
-    const yes = this.#ternary();
-    this.#expect(':');
-    const no = this.#ternary();
-    return isTrue(condition) ? yes : no;
-  }
-
-  #binary(level: number): unknown {
-    const operators = levels[level];
-    if (operators === undefined) return this.#unary();
-    let left = this.#binary(level + 1);
-    for (
-      let token = this.#peek();
-      token.kind === 'operator' && operators.includes(token.text);
-      token = this.#peek()
-    ) {
-      this.#next();
-      left = compute(token, left, this.#binary(level + 1));
+/** Checks the names of all branches, those not taken included: `params`, `params.x`, functions. */
+function checkNames(expression: Expression, scope: Scope): void {
+  switch (expression.kind) {
+    case 'literal':
+      return;
+    case 'name':
+      lookUpName(expression.name, scope, expression);
+      return;
+    case 'member':
+      checkNames(expression.of, scope);
+      checkNames(expression.key, scope);
+      if (expression.of.kind === 'name' && expression.key.kind === 'literal')
+        lookUp(scope[expression.of.name], expression.key.value, expression.of.name, expression.key);
+      return;
+    case 'call': {
+      const rule = Object.hasOwn(functions, expression.name) ? functions[expression.name] : undefined;
+      if (rule === undefined) {
+        const message = `There is no function "${expression.name}".`;
+        throw new ExpressionError('name', message, expression, Object.keys(functions));
+      }
+      const count = expression.values.length;
+      if (count < rule.takes[0] || count > rule.takes[1]) {
+        const message = `${expression.name}() takes ${counted(rule.takes)}, but is given ${count}.`;
+        throw new ExpressionError('type', message, expression);
+      }
+      for (const value of expression.values) checkNames(value, scope);
+      return;
     }
-    return left;
-  }
-
-  #unary(): unknown {
-    const token = this.#peek();
-    if (this.#accept('!')) return !isTrue(this.#unary());
-    if (this.#accept('-')) return -asNumber(this.#unary(), token);
-    return this.#path();
-  }
-
-  #path(): unknown {
-    const start = this.#peek();
-    let value = this.#primary();
-    let shown = start.text;
-    for (;;) {
-      if (this.#accept('.')) {
-        const name = this.#next();
-        if (name.kind !== 'name') throw new ExpressionError('syntax', 'After a dot comes a name.', name);
-        value = lookUp(value, name.text, shown, name);
-        shown += `.${name.text}`;
-      } else if (this.#accept('[')) {
-        const token = this.#peek();
-        const key = this.#ternary();
-        this.#expect(']');
-        value = lookUp(value, String(key), shown, token);
-      } else return value;
-    }
-  }
-
-  #primary(): unknown {
-    const token = this.#next();
-    if (token.kind === 'number') return Number(token.text);
-    if (token.kind === 'string')
-      return token.text.startsWith("'")
-        ? token.text.slice(1, -1).replaceAll("''", "'")
-        : (JSON.parse(token.text) as unknown);
-    if (token.kind === 'name') return this.#name(token);
-    if (token.kind === 'operator' && token.text === '(') {
-      const value = this.#ternary();
-      this.#expect(')');
-      return value;
-    }
-    throw new ExpressionError(
-      'syntax',
-      token.kind === 'end' ? 'The expression ends too early.' : `"${token.text}" cannot stand here.`,
-      token,
-    );
-  }
-
-  #name(token: Token): unknown {
-    if (token.text === 'true' || token.text === 'false') return token.text === 'true';
-    if (token.text === 'null') return null;
-    if (this.#accept('(')) return this.#call(token);
-    if (token.text in this.#scope) return this.#scope[token.text];
-    throw new ExpressionError('name', `"${token.text}" is not defined.`, token, Object.keys(this.#scope));
-  }
-
-  #call(token: Token): unknown {
-    const values: unknown[] = [];
-    while (!this.#accept(')')) {
-      if (values.length > 0) this.#expect(',');
-      values.push(this.#ternary());
-    }
-    const apply = Object.hasOwn(functions, token.text) ? functions[token.text] : undefined;
-    if (apply === undefined)
-      throw new ExpressionError(
-        'name',
-        `There is no function "${token.text}".`,
-        token,
-        Object.keys(functions),
-      );
-    return apply(...values);
+    case 'unary':
+      checkNames(expression.value, scope);
+      return;
+    case 'binary':
+      checkNames(expression.left, scope);
+      checkNames(expression.right, scope);
+      return;
+    case 'choice':
+      checkNames(expression.condition, scope);
+      checkNames(expression.yes, scope);
+      checkNames(expression.no, scope);
   }
 }
 
-function lookUp(value: unknown, key: string, shown: string, span: ExpressionSpan): unknown {
-  if (isRecord(value) && Object.hasOwn(value, key)) return value[key];
+function lookUpName(name: string, scope: Scope, span: ExpressionSpan): unknown {
+  if (Object.hasOwn(scope, name)) return scope[name];
+  throw new ExpressionError('name', `"${name}" is not defined.`, span, Object.keys(scope));
+}
+
+function lookUp(value: unknown, key: unknown, shown: string, span: ExpressionSpan): unknown {
+  if (isSecret(value)) throw new ExpressionError('secret', `${shown} is a secret and has no parts.`, span);
+  if (Array.isArray(value)) {
+    const item: unknown = typeof key === 'number' ? value[key < 0 ? value.length + key : key] : undefined;
+    if (item !== undefined) return item;
+    throw new ExpressionError(
+      'type',
+      `${shown} has ${value.length} items, and none at ${toText(key)}; the first is at 0.`,
+      span,
+    );
+  }
+  if (isRecord(value) && Object.hasOwn(value, String(key))) return value[String(key)];
   const known = isRecord(value) ? Object.keys(value) : [];
-  throw new ExpressionError('name', `${shown} has no "${key}".`, span, known);
+  throw new ExpressionError('name', `${shown} has no "${toText(key)}".`, span, known);
+}
+
+function evaluate(expression: Expression, scope: Scope): unknown {
+  switch (expression.kind) {
+    case 'literal':
+      return expression.value;
+    case 'name':
+      return lookUpName(expression.name, scope, expression);
+    case 'member': {
+      const key = evaluate(expression.key, scope);
+      return lookUp(evaluate(expression.of, scope), key, nameOf(expression.of), expression.key);
+    }
+    case 'call': {
+      const values = expression.values.map((value) => usable(evaluate(value, scope), value));
+      return functions[expression.name]?.apply(...values);
+    }
+    case 'unary': {
+      const value = usable(evaluate(expression.value, scope), expression.value);
+      return expression.operator === '!' ? !isTrue(value) : -asNumber(value, expression.value);
+    }
+    case 'choice':
+      return isTrue(usable(evaluate(expression.condition, scope), expression.condition))
+        ? evaluate(expression.yes, scope)
+        : evaluate(expression.no, scope);
+    case 'binary':
+      return computeBinary(expression, scope);
+  }
+}
+
+/** A value that something may be computed from. */
+function usable(value: unknown, span: ExpressionSpan): unknown {
+  if (!hasSecret(value)) return value;
+  throw new ExpressionError('secret', 'Nothing can be computed from a secret.', span);
 }
 
 function asNumber(value: unknown, span: ExpressionSpan): number {
@@ -246,72 +162,100 @@ function asNumber(value: unknown, span: ExpressionSpan): number {
   throw new ExpressionError('type', `Here must be a number, but is ${JSON.stringify(value)}.`, span);
 }
 
-function compute(token: Token, left: unknown, right: unknown): unknown {
-  switch (token.text) {
-    case '||':
-      return isTrue(left) ? left : right;
-    case '&&':
-      return isTrue(left) ? right : left;
-    case '==':
-      return left === right;
-    case '!=':
-      return left !== right;
-    case '+':
-      return typeof left === 'string' || typeof right === 'string'
-        ? String(left) + String(right)
-        : asNumber(left, token) + asNumber(right, token);
-    case '-':
-      return asNumber(left, token) - asNumber(right, token);
-    case '*':
-      return asNumber(left, token) * asNumber(right, token);
-    case '/':
-      return asNumber(left, token) / asNumber(right, token);
-    case '%':
-      return asNumber(left, token) % asNumber(right, token);
-    case '<':
-      return asNumber(left, token) < asNumber(right, token);
-    case '<=':
-      return asNumber(left, token) <= asNumber(right, token);
-    case '>':
-      return asNumber(left, token) > asNumber(right, token);
-    default:
-      return asNumber(left, token) >= asNumber(right, token);
-  }
+const arithmetic: Readonly<Record<string, (left: number, right: number) => unknown>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '/': (left, right) => left / right,
+  '%': (left, right) => left % right,
+  '<': (left, right) => left < right,
+  '<=': (left, right) => left <= right,
+  '>': (left, right) => left > right,
+  '>=': (left, right) => left >= right,
+};
+
+function computeBinary(expression: Expression & { readonly kind: 'binary' }, scope: Scope): unknown {
+  const { operator } = expression;
+  const left = usable(evaluate(expression.left, scope), expression.left);
+  // The right side is computed only where it counts, so that `x != null && x.y` is safe.
+  if (operator === '||' && isTrue(left)) return left;
+  if (operator === '&&' && !isTrue(left)) return left;
+  const right = usable(evaluate(expression.right, scope), expression.right);
+  if (operator === '||' || operator === '&&') return right;
+  if (operator === '==') return isDeepStrictEqual(left, right);
+  if (operator === '!=') return !isDeepStrictEqual(left, right);
+  if (operator === '+' && (typeof left === 'string' || typeof right === 'string'))
+    return toText(left) + toText(right);
+  const compute = arithmetic[operator];
+  if (compute === undefined) throw new Error(`Internal error: no operator ${operator}.`);
+  const value = compute(asNumber(left, expression.left), asNumber(right, expression.right));
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new ExpressionError('type', 'The result is not a finite number.', expression);
+  return value;
 }
 
-const placeholder = /\$\{\{(.*?)\}\}/gs;
+/** Checks and computes one expression, without its braces. */
+export function evaluateExpression(text: string, scope: Scope): unknown {
+  const expression = parseExpression(text);
+  checkNames(expression, scope);
+  return evaluate(expression, scope);
+}
 
-/** True when a text holds an expression. */
+/** Told when an expression is wrong: what, and where in the text the expression begins. */
+export type OnExpressionError = (error: ExpressionError, offset: number) => void;
+
+/** True when a text holds an expression, or an escaped one. */
 export const hasExpression = (text: string): boolean => text.includes('${{');
+
+/** Where an expression ends: at the first `}}` that is not inside quotes; -1 where it never does. */
+function findEnd(text: string, from: number): number {
+  let quote = '';
+  for (let at = from; at < text.length; at++) {
+    const character = text[at] ?? '';
+    if (quote !== '') {
+      if (quote === '"' && character === '\\') at++;
+      else if (character === quote) quote = '';
+    } else if (character === '"' || character === "'") quote = character;
+    else if (character === '}' && text[at + 1] === '}') return at;
+  }
+  return text.indexOf('}}', from);
+}
 
 /**
  * Computes the expressions in a text. A text that is one expression keeps the value's type; else values
- * are put into the text. `onError` is told where in the text something is wrong.
+ * are put into the text. `\${{` stands for the characters themselves.
  */
-export function evaluateText(
-  text: string,
-  scope: Scope,
-  onError: (error: ExpressionError, offset: number) => void,
-): unknown {
-  const compute = (inner: string, offset: number): unknown => {
+export function evaluateText(text: string, scope: Scope, onError: OnExpressionError): unknown {
+  let result = '';
+  let at = 0;
+  for (let open = text.indexOf('${{'); open !== -1; open = text.indexOf('${{', at)) {
+    if (text[open - 1] === '\\') {
+      result += `${text.slice(at, open - 1)}\${{`;
+      at = open + 3;
+      continue;
+    }
+    const end = findEnd(text, open + 3);
+    if (end === -1) {
+      const span = { start: 0, end: 3 };
+      const message = 'An expression begins with "${{" and never ends with "}}".';
+      onError(new ExpressionError('syntax', message, span), open);
+      return text;
+    }
+    const isWhole = text.slice(0, open).trim() === '' && text.slice(end + 2).trim() === '';
     try {
-      return new Evaluator(inner, scope).run();
+      const value = evaluateExpression(text.slice(open + 3, end), scope);
+      if (isWhole) return value;
+      if (hasSecret(value)) {
+        const span = { start: 0, end: end - open - 3 };
+        throw new ExpressionError('secret', 'A secret cannot be put into a longer text.', span);
+      }
+      result += text.slice(at, open) + toText(value);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      onError(error, offset);
-      return '';
+      onError(error, open + 3);
+      if (isWhole) return undefined;
     }
-  };
-  const whole = /^\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*$/s.exec(text);
-  if (whole?.[1] !== undefined) return compute(whole[1], text.indexOf('${{') + 3);
-  const open = text.lastIndexOf('${{');
-  if (open !== -1 && !text.slice(open).includes('}}'))
-    onError(
-      new ExpressionError('syntax', 'An expression begins with "${{" and never ends.', { start: 0, end: 3 }),
-      open,
-    );
-  return text.replace(placeholder, (match, inner: string, at: number) => {
-    const value = compute(inner, at + 3);
-    return typeof value === 'object' ? JSON.stringify(value) : String(value);
-  });
+    at = end + 2;
+  }
+  return result + text.slice(at);
 }

@@ -1,31 +1,40 @@
-/** The front half of the engine: read → parse → validate → expand → link. */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+/** The front half of the engine: read → parse → compose → validate → expand → link. */
 import type { JsonObject } from '@joyul/plugin-api';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
-import type { Graph, GraphStep, ResolvedPlugin, RetryPolicy } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
 import { linkSteps } from '../graph/link.ts';
-import type { UnlinkedStep } from '../graph/link.ts';
 import type { PluginCatalog } from '../graph/plugin-catalog.ts';
-import { findNearest } from '../util/suggest.ts';
+import { Composer, applyDefaults, applyProfile } from './compose.ts';
 import type { ParsedDocument } from './document.ts';
-import { maxFileBytes, parseDocument } from './document.ts';
-import { evaluateValue, expandMatrix, formatInstanceId, parseDuration } from './expand.ts';
-import type { MatrixValues } from './expand.ts';
-import type { Scope } from './expression.ts';
+import { makeDocument, parseDocument } from './document.ts';
+import { explainSchemaErrors } from './explain-schema.ts';
+import { makeSteps } from './make-steps.ts';
+import type { ParamOverride } from './params.ts';
+import { collectFromFile, resolveParams } from './params.ts';
 import { pipelineSchema } from './pipeline-schema.ts';
-import { SchemaValidator, explainSchemaErrors } from './validate.ts';
+import type { PipelineSpec } from './pipeline-spec.ts';
+import { readSource } from './read-source.ts';
+import { checkSchedule } from './schedule.ts';
+import { validateValue } from './schema-validator.ts';
+import { parseSets } from './sets.ts';
+import { isWordLikeTruth } from './tree-builder.ts';
+import type { MapTree } from './tree.ts';
+import { entryOf } from './tree.ts';
+import { parseSize } from './units.ts';
 
 /** Where a pipeline comes from and what the command line changes. */
 export interface LoadOptions {
+  /** Absolute. */
   readonly projectDir: string;
   /** Relative to the project. */
   readonly file: string;
   /** `name=value` for params, or `steps.train.with.epochs=3`. */
   readonly set?: readonly string[];
+  /** Relative to the project. */
   readonly paramsFile?: string;
   readonly profile?: string;
+  /** Replaces the pipeline's own. */
   readonly seed?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly catalog: PluginCatalog;
@@ -38,413 +47,196 @@ export type LoadResult =
   | { readonly ok: true; readonly graph: Graph; readonly diagnostics: readonly Diagnostic[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-type Report = (diagnostic: Diagnostic) => void;
-type Fields = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A pipeline whose shape is right, before anything in it is computed. */
-interface PipelineSpec {
-  readonly name: string;
-  readonly params?: Fields;
-  readonly seed?: number;
-  readonly env?: Fields;
-  readonly pools?: Readonly<Record<string, number>>;
-  readonly profiles?: Readonly<Record<string, { readonly params?: Fields; readonly seed?: number }>>;
-  readonly steps: Readonly<Record<string, StepSpec>>;
-}
-
-interface StepSpec {
-  readonly uses: string;
-  readonly with?: Fields;
-  readonly inputs?: Readonly<Record<string, string | readonly string[]>>;
-  readonly if?: string | boolean;
-  readonly matrix?: Fields;
-  readonly retry?: {
-    readonly attempts?: number;
-    readonly delay?: unknown;
-    readonly factor?: number;
-    readonly max_delay?: unknown;
-    readonly jitter?: number;
-    readonly on?: readonly (string | number)[];
-  };
-  readonly timeout?: unknown;
-  readonly resources?: Readonly<Record<string, number>>;
-  readonly cache?: GraphStep['cache'];
-  readonly environment?: Readonly<Record<string, unknown>>;
-}
-
-function readSource(options: LoadOptions, report: Report): string | undefined {
-  const path = join(options.projectDir, options.file);
-  try {
-    if (statSync(path).size <= maxFileBytes) return readFileSync(path, 'utf8');
-    report({
-      code: 'FILE_TOO_LARGE',
-      severity: 'error',
-      message: `${options.file} is larger than ${maxFileBytes / 1e6} MB.`,
-      help: 'Put data into files that steps read.',
-    });
-  } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    const message = isMissing
-      ? `There is no file ${options.file}.`
-      : `${options.file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`;
-    report({
-      code: 'FILE_UNREADABLE',
-      severity: 'error',
-      message,
-      help: 'Check the path, or make a project with `joyul init`.',
-    });
-  }
-  return undefined;
-}
-
-/** A command-line value: JSON where it is JSON, else the text itself. */
-function parseSetValue(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
-/** What `--set` changes: params by name, and values inside steps by path. */
-function parseSets(
-  sets: readonly string[],
-  spec: PipelineSpec,
-  report: Report,
-): {
-  readonly params: Fields;
-  readonly steps: readonly { readonly path: readonly string[]; readonly value: unknown }[];
-} {
-  const params: Record<string, unknown> = {};
-  const steps: { path: readonly string[]; value: unknown }[] = [];
-  for (const set of sets) {
-    const at = set.indexOf('=');
-    const key = at === -1 ? set : set.slice(0, at);
-    const value = parseSetValue(set.slice(at + 1));
-    const [first, step = '', ...rest] = key.split('.');
-    const name = first === 'params' ? key.slice('params.'.length) : key;
-    if (at <= 0)
-      report({
-        code: 'SET_INVALID',
-        severity: 'error',
-        message: `--set ${set} has no value.`,
-        help: 'Write --set name=value.',
-      });
-    else if (first === 'steps' && spec.steps[step] !== undefined && rest[0] === 'with' && rest.length > 1)
-      steps.push({ path: [step, ...rest.slice(1)], value });
-    else if (first === 'steps')
-      report({
-        code: 'SET_INVALID',
-        severity: 'error',
-        message: `--set ${key} does not name a param of a step.`,
-        help: `Write --set steps.STEP.with.PARAM=value; the steps are ${Object.keys(spec.steps).join(', ')}.`,
-      });
-    else if (spec.params !== undefined && name in spec.params) params[name] = value;
-    else {
-      const nearest = findNearest(name, Object.keys(spec.params ?? {}));
-      const known = Object.keys(spec.params ?? {}).join(', ');
-      report({
-        code: 'SET_INVALID',
-        severity: 'error',
-        message: `--set ${key}: the pipeline has no param "${name}".`,
-        help:
-          nearest === undefined
-            ? `Its params are: ${known === '' ? 'none' : known}.`
-            : `Did you mean "${nearest}"?`,
-      });
-    }
-  }
-  return { params, steps };
-}
-
-function setAt(root: Fields, path: readonly string[], value: unknown): Fields {
-  const [key = '', ...rest] = path;
-  const inner = root[key];
-  return { ...root, [key]: rest.length === 0 ? value : setAt(isRecord(inner) ? inner : {}, rest, value) };
-}
-
 /** Loads a pipeline; every problem of a phase is told, then it stops. */
 export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
-  const diagnostics: Diagnostic[] = [];
-  const report: Report = (diagnostic) => void diagnostics.push(diagnostic);
-  const failed = (): boolean => diagnostics.some((diagnostic) => diagnostic.severity === 'error');
-  const text = readSource(options, report);
-  if (text === undefined) return { ok: false, diagnostics };
-  const [yaml, ajv] = await Promise.all([import('yaml'), import('ajv')]);
-  const parsed = parseDocument(yaml, { file: options.file, text });
-  if (parsed.document === undefined) return { ok: false, diagnostics: parsed.diagnostics };
-  const { document } = parsed;
-  const validator = new SchemaValidator(ajv.Ajv);
-  diagnostics.push(
-    ...explainSchemaErrors(validator.validate(pipelineSchema, document.value), document, {
-      isParam: false,
-      owner: 'The pipeline',
-    }),
-  );
-  if (failed()) return { ok: false, diagnostics };
+  const problems = new Problems();
+  const reader = new FileReader(await import('yaml'), options, problems);
+  const document = composeDocument(reader, options, problems);
+  if (document === undefined || problems.hasErrors) return { ok: false, diagnostics: problems.all };
+  validateShape(document, problems);
+  if (problems.hasErrors) return { ok: false, diagnostics: problems.all };
   const spec = document.value as PipelineSpec; // The schema has just been checked.
-  const context = await makeContext(spec, options, yaml, report);
-  const loader = new StepLoader({ spec, document, options, validator, report, ...context });
-  const steps = await loader.load();
-  if (failed()) return { ok: false, diagnostics };
-  const sorted = linkSteps(steps, report);
-  if (failed()) return { ok: false, diagnostics };
-  const pools = { cpu: options.cores, memory: options.memoryBytes, ...spec.pools };
+  const scope = makeScope(spec, document, options, reader, problems);
+  const steps = await makeSteps({
+    spec,
+    document,
+    catalog: options.catalog,
+    cores: options.cores,
+    pools: scope.pools,
+    scope: scope.values,
+    sets: scope.sets,
+    report: problems.report,
+  });
+  const linked = linkSteps(steps, problems.report, Object.keys(spec.steps));
+  if (problems.hasErrors) return { ok: false, diagnostics: problems.all };
   const graph: Graph = {
     name: spec.name,
     projectDir: options.projectDir,
     file: options.file,
-    params: context.params as JsonObject, // YAML gives JSON values.
-    seed: options.seed ?? context.seed,
-    steps: sorted,
-    byId: new Map(sorted.map((step) => [step.id, step])),
-    pools,
+    params: scope.values.params as JsonObject, // YAML and JSON give JSON values.
+    seed: scope.seed,
+    steps: linked,
+    byId: new Map(linked.map((step) => [step.id, step])),
+    pools: scope.pools,
+    ...(spec.schedule === undefined ? {} : { schedule: spec.schedule }),
   };
-  return { ok: true, graph, diagnostics };
+  return { ok: true, graph, diagnostics: problems.all };
 }
 
-async function readParamsFile(
-  options: LoadOptions,
-  yaml: typeof import('yaml'),
-  report: Report,
-): Promise<Fields> {
-  if (options.paramsFile === undefined) return {};
-  try {
-    const value: unknown = yaml.parse(readFileSync(join(options.projectDir, options.paramsFile), 'utf8'));
-    if (isRecord(value)) return value;
-    report({
-      code: 'PARAMS_FILE',
-      severity: 'error',
-      message: `${options.paramsFile} must be a map of params.`,
-      help: 'Write one `name: value` a line.',
-    });
-  } catch (error) {
-    report({
-      code: 'PARAMS_FILE',
-      severity: 'error',
-      message: `${options.paramsFile} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      help: 'Check the path.',
-    });
-  }
-  return Promise.resolve({});
-}
+/** Everything that was told, each thing once: the instances of a matrix share their mistakes. */
+class Problems {
+  readonly #all: Diagnostic[] = [];
+  readonly #seen = new Map<unknown, Set<string>>();
+  hasErrors = false;
 
-/** Params, environment and seed after everything that may change them. */
-async function makeContext(
-  spec: PipelineSpec,
-  options: LoadOptions,
-  yaml: typeof import('yaml'),
-  report: Report,
-): Promise<{ params: Fields; env: Fields; seed: number; sets: ReturnType<typeof parseSets>['steps'] }> {
-  const profile = options.profile === undefined ? undefined : spec.profiles?.[options.profile];
-  if (options.profile !== undefined && profile === undefined) {
-    const nearest = findNearest(options.profile, Object.keys(spec.profiles ?? {}));
-    report({
-      code: 'PROFILE_UNKNOWN',
-      severity: 'error',
-      message: `The pipeline has no profile "${options.profile}".`,
-      help:
-        nearest === undefined
-          ? `Its profiles are: ${Object.keys(spec.profiles ?? {}).join(', ') || 'none'}.`
-          : `Did you mean "${nearest}"?`,
-    });
+  get all(): readonly Diagnostic[] {
+    return this.#all;
   }
-  const fromFile = await readParamsFile(options, yaml, report);
-  const sets = parseSets(options.set ?? [], spec, report);
-  const env = Object.fromEntries(
-    Object.entries(spec.env ?? {}).map(([key, fallback]) => [key, options.env?.[key] ?? fallback]),
-  );
-  return {
-    params: { ...spec.params, ...profile?.params, ...fromFile, ...sets.params },
-    env,
-    seed: profile?.seed ?? spec.seed ?? 42,
-    sets: sets.steps,
+
+  readonly report = (diagnostic: Diagnostic): void => {
+    const { range, code, message } = diagnostic;
+    const key = `${code} ${range?.start ?? ''} ${message}`;
+    const seen = this.#seen.get(range?.source) ?? new Set<string>();
+    this.#seen.set(range?.source, seen);
+    if (seen.has(key)) return;
+    seen.add(key);
+    this.hasErrors ||= diagnostic.severity === 'error';
+    this.#all.push(diagnostic);
   };
 }
 
-/** What making steps needs. */
-interface LoaderParts {
-  readonly spec: PipelineSpec;
-  readonly document: ParsedDocument;
-  readonly options: LoadOptions;
-  readonly validator: SchemaValidator;
-  readonly report: Report;
-  readonly params: Fields;
-  readonly env: Fields;
-  readonly sets: readonly { readonly path: readonly string[]; readonly value: unknown }[];
-}
+/** Reads and parses the files of a pipeline. */
+class FileReader {
+  readonly #yaml: typeof import('yaml');
+  readonly #options: LoadOptions;
+  readonly #problems: Problems;
 
-/** Makes steps of their declarations: plugins found, matrices expanded, expressions computed, params checked. */
-class StepLoader {
-  readonly #parts: LoaderParts;
-
-  constructor(parts: LoaderParts) {
-    this.#parts = parts;
+  constructor(yaml: typeof import('yaml'), options: LoadOptions, problems: Problems) {
+    this.#yaml = yaml;
+    this.#options = options;
+    this.#problems = problems;
   }
 
-  async load(): Promise<readonly UnlinkedStep[]> {
-    const steps: UnlinkedStep[] = [];
-    for (const [id, spec] of Object.entries(this.#parts.spec.steps)) {
-      const plugin = await this.#resolvePlugin(id, spec.uses);
-      if (plugin !== undefined) steps.push(...this.#expand(id, spec, plugin));
+  /** `missing` is the code for a file that is not there. */
+  read(file: string, missing: DiagnosticCode, from?: SourceRange): ParsedDocument | undefined {
+    const { report } = this.#problems;
+    const found = readSource(this.#options.projectDir, file);
+    if ('problem' in found) {
+      const codes = {
+        missing,
+        unreadable: missing,
+        'too large': 'FILE_TOO_LARGE',
+        'not text': 'FILE_ENCODING',
+      };
+      const helps = {
+        missing: 'Check the path.',
+        unreadable: 'Check the path.',
+        'too large': 'Put data into files that steps read.',
+        'not text': 'Save it as UTF-8.',
+      };
+      report({
+        code: codes[found.problem] as DiagnosticCode, // The literals above are codes.
+        severity: 'error',
+        message: found.message,
+        ...(from === undefined ? {} : { range: from }),
+        help: helps[found.problem],
+      });
+      return undefined;
     }
-    return steps;
+    const { document, diagnostics } = parseDocument(this.#yaml, { file, text: found.text });
+    diagnostics.forEach(report);
+    return document;
   }
 
-  async #resolvePlugin(id: string, uses: string): Promise<ResolvedPlugin | undefined> {
-    const { options, document, report } = this.#parts;
-    const found = await options.catalog.resolve(uses);
-    if (!('problem' in found)) return found;
-    const nearest = findNearest(uses, options.catalog.knownNames);
-    const install = `Install it with \`pnpm add ${uses.includes('/') ? uses : `joyul-step-${uses}`}\`.`;
-    const isUnknown = found.problem === 'unknown';
-    report({
-      code: isUnknown ? 'PLUGIN_UNKNOWN' : 'PLUGIN_INVALID',
-      severity: 'error',
-      message: found.message,
-      range: document.rangeOf(['steps', id, 'uses']),
-      help:
-        isUnknown && nearest !== undefined
-          ? `Did you mean "${nearest}"?`
-          : isUnknown
-            ? install
-            : 'Update the package.',
-    });
+  readMap(file: string, missing: DiagnosticCode, from?: SourceRange): MapTree | undefined {
+    const document = this.read(file, missing, from);
+    if (document === undefined) return undefined;
+    if (document.tree.kind === 'map') return document.tree;
+    explainSchemaErrors(validateValue({ type: 'object' }, document.value), document, wording).forEach(
+      this.#problems.report,
+    );
     return undefined;
   }
+}
 
-  #expand(id: string, spec: StepSpec, plugin: ResolvedPlugin): readonly UnlinkedStep[] {
-    const { document, report } = this.#parts;
-    if (spec.matrix === undefined) return [this.#make(id, spec, plugin, {})].flatMap((step) => step ?? []);
-    const matrix = this.#evaluate(spec.matrix, ['steps', id, 'matrix'], this.#scope({}));
-    const instances = isRecord(matrix) ? expandMatrix(matrix) : [];
-    if (instances.length === 0) {
-      report({
-        code: 'MATRIX_EMPTY',
-        severity: 'error',
-        message: `The matrix of "${id}" has no instance.`,
-        range: document.rangeOfKey(['steps', id, 'matrix']),
-        help: 'Give it an axis with values, and exclude fewer.',
-      });
-    }
-    return instances.flatMap((values) => this.#make(id, spec, plugin, values) ?? []);
-  }
+const wording = {
+  owner: 'The pipeline',
+  noun: 'key',
+  codes: { wrong: 'WRONG_TYPE', unknown: 'UNKNOWN_KEY' },
+} as const;
 
-  #scope(matrix: MatrixValues): Scope {
-    return { params: this.#parts.params, env: this.#parts.env, matrix };
-  }
+/** The pipeline file with its bases, its included files, its profile and its defaults. */
+function composeDocument(
+  reader: FileReader,
+  options: LoadOptions,
+  problems: Problems,
+): ParsedDocument | undefined {
+  const { report } = problems;
+  const root = reader.readMap(options.file, 'FILE_UNREADABLE');
+  if (root === undefined) return undefined;
+  const composer = new Composer((file, from) => reader.readMap(file, 'INCLUDE_UNREADABLE', from), report);
+  const composed = composer.compose(options.file, root);
+  const chosen = options.profile === undefined ? composed : applyProfile(composed, options.profile, report);
+  if (chosen === undefined) return undefined;
+  return makeDocument(applyDefaults(chosen));
+}
 
-  #evaluate(value: unknown, path: readonly (string | number)[], scope: Scope): unknown {
-    return evaluateValue(value, path, scope, this.#parts.document, this.#parts.report);
-  }
-
-  #make(id: string, spec: StepSpec, plugin: ResolvedPlugin, matrix: MatrixValues): UnlinkedStep | undefined {
-    const { document } = this.#parts;
-    const path = ['steps', id];
-    const scope = this.#scope(matrix);
-    const params = this.#makeParams(id, spec, plugin, scope);
-    if (params === undefined) return undefined;
-    const environment = this.#evaluate(spec.environment ?? {}, [...path, 'environment'], scope) as Fields; // A map gives a map.
-    const condition =
-      typeof spec.if === 'string'
-        ? this.#evaluate(spec.if.includes('${{') ? spec.if : `\${{ ${spec.if} }}`, [...path, 'if'], scope)
-        : (spec.if ?? true);
-    const timeoutMs = parseDuration(spec.timeout);
-    const extra = plugin.plugin.outputsFor?.(params) ?? {};
-    return {
-      id: formatInstanceId(id, matrix),
-      group: id,
-      plugin,
-      params: params as JsonObject, // YAML gives JSON values.
-      outputs: { ...plugin.plugin.outputs, ...extra },
-      retry: makeRetry(spec.retry),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      resources: this.#makeResources(spec, plugin),
-      cache: spec.cache ?? 'rw',
-      environment: Object.fromEntries(
-        Object.entries(environment).map(([key, value]) => [key, String(value)]),
-      ),
-      isEnabled: condition !== false && condition !== '' && condition !== null && condition !== 0,
-      range: document.rangeOfKey(path),
-      matrix,
-      wires: this.#makeWires(id, spec),
-      portRange: (port) => document.rangeOfKey([...path, 'inputs', port]),
-    };
-  }
-
-  #makeParams(id: string, spec: StepSpec, plugin: ResolvedPlugin, scope: Scope): Fields | undefined {
-    const { document, validator, report, sets } = this.#parts;
-    const path = ['steps', id, 'with'];
-    let value = structuredClone(this.#evaluate(spec.with ?? {}, path, scope)) as Fields; // A map gives a map.
-    for (const set of sets) if (set.path[0] === id) value = setAt(value, set.path.slice(1), set.value);
-    const locator = {
-      rangeOf: (inner: readonly string[]): SourceRange =>
-        document.rangeOf(spec.with === undefined ? ['steps', id] : [...path, ...inner]),
-      rangeOfKey: (inner: readonly string[]): SourceRange =>
-        document.rangeOfKey(spec.with === undefined ? ['steps', id] : [...path, ...inner]),
-    };
-    const schema = { additionalProperties: false, ...(plugin.plugin.params as unknown as object) }; // A TypeBox schema is a JSON Schema.
-    const errors = explainSchemaErrors(validator.validate(this.#schemaOf(plugin, schema), value), locator, {
-      isParam: true,
-      owner: `The step "${id}"`,
+function validateShape(document: ParsedDocument, problems: Problems): void {
+  const errors = validateValue(pipelineSchema, document.value);
+  explainSchemaErrors(errors, document, wording).forEach(problems.report);
+  const params = entryOf(document.tree, 'params')?.value;
+  if (params?.kind !== 'map') return;
+  for (const [name, { value }] of params.entries) {
+    if (value.kind !== 'scalar' || !isWordLikeTruth(value)) continue;
+    problems.report({
+      code: 'YAML_WORD',
+      severity: 'warning',
+      message: `The param "${name}" is the text "${String(value.value)}" and not a truth value.`,
+      range: value.range,
+      help: `Write true or false, or put the text in quotes.`,
     });
-    errors.forEach(report);
-    if (errors.length > 0) return undefined;
-    for (const issue of plugin.plugin.check?.(value) ?? []) {
-      report({
-        code: 'PARAM_CHECK',
-        severity: 'error',
-        message: issue.message,
-        range: locator.rangeOf(issue.path),
-        ...(issue.help === undefined ? {} : { help: issue.help }),
-      });
-    }
-    return value;
-  }
-
-  readonly #schemas = new Map<string, object>();
-
-  /** One schema object a plugin, so that it is compiled once. */
-  #schemaOf(plugin: ResolvedPlugin, schema: object): object {
-    const known = this.#schemas.get(plugin.packageName) ?? schema;
-    this.#schemas.set(plugin.packageName, known);
-    return known;
-  }
-
-  #makeWires(id: string, spec: StepSpec): UnlinkedStep['wires'] {
-    const { document } = this.#parts;
-    return Object.fromEntries(
-      Object.entries(spec.inputs ?? {}).map(([port, value]) => {
-        const path = ['steps', id, 'inputs', port];
-        const wires =
-          typeof value === 'string'
-            ? [{ text: value, range: document.rangeOf(path) }]
-            : value.map((text, index) => ({ text, range: document.rangeOf([...path, index]) }));
-        return [port, wires];
-      }),
-    );
-  }
-
-  /** What a step takes: tensors use every core, so such a step has them all unless it says otherwise. */
-  #makeResources(spec: StepSpec, plugin: ResolvedPlugin): Readonly<Record<string, number>> {
-    const cpu = plugin.plugin.usesTensors === true ? this.#parts.options.cores : 1;
-    return {
-      cpu: Math.min(cpu, this.#parts.spec.pools?.['cpu'] ?? this.#parts.options.cores),
-      ...spec.resources,
-    };
   }
 }
 
-function makeRetry(retry: StepSpec['retry']): RetryPolicy {
+interface ScopeResult {
+  readonly values: Readonly<Record<'params' | 'env' | 'secrets' | 'run', Readonly<Record<string, unknown>>>>;
+  readonly sets: ReturnType<typeof parseSets>['steps'];
+  readonly pools: Readonly<Record<string, number>>;
+  readonly seed: number;
+}
+
+/** What expressions may name, after everything that may change it. */
+function makeScope(
+  spec: PipelineSpec,
+  document: ParsedDocument,
+  options: LoadOptions,
+  reader: FileReader,
+  { report }: Problems,
+): ScopeResult {
+  checkSchedule(spec.schedule, document, report);
+  const names = Object.keys(spec.params ?? {});
+  const seed = options.seed ?? spec.seed ?? 42;
+  const sets = parseSets(options.set ?? [], { params: names, steps: Object.keys(spec.steps) }, report);
+  const overrides = new Map<string, ParamOverride>();
+  if (options.paramsFile !== undefined) {
+    const file = reader.read(options.paramsFile, 'PARAMS_FILE');
+    const found = file === undefined ? undefined : collectFromFile(file, options.paramsFile, names, report);
+    for (const [name, override] of found ?? []) overrides.set(name, override);
+  }
+  for (const [name, override] of sets.params) overrides.set(name, override);
+  const declared = Array.isArray(spec.env)
+    ? spec.env.map((name: string) => [name, null] as const)
+    : Object.entries(spec.env ?? {});
+  const scope = {
+    env: Object.fromEntries(declared.map(([name, fallback]) => [name, options.env?.[name] ?? fallback])),
+    secrets: Object.fromEntries((spec.secrets ?? []).map((name) => [name, { $secret: name }])),
+    run: { pipeline: spec.name, seed },
+  };
+  const pools = Object.entries(spec.pools ?? {}).map(([name, size]) => [name, parseSize(size) ?? 0] as const);
   return {
-    attempts: retry?.attempts ?? 1,
-    delayMs: parseDuration(retry?.delay) ?? 1000,
-    factor: retry?.factor ?? 2,
-    maxDelayMs: parseDuration(retry?.max_delay) ?? 300_000,
-    jitter: retry?.jitter ?? 0.1,
-    ...(retry?.on === undefined ? {} : { on: retry.on }),
+    values: { params: resolveParams({ document, overrides, scope, report }), ...scope },
+    sets: sets.steps,
+    pools: { cpu: options.cores, memory: options.memoryBytes, ...Object.fromEntries(pools) },
+    seed,
   };
 }

@@ -1,0 +1,19 @@
+import type { SourceRange } from '../diagnostics/source.ts';
+import type { GraphStep } from './graph.ts';
+
+/** A reference as it is written. */
+export interface Wire {
+  readonly text: string;
+  readonly range: SourceRange;
+}
+
+/** A step before its edges are known. */
+export interface UnlinkedStep extends Omit<GraphStep, 'inputs' | 'needs'> {
+  /** The values that name its matrix instance; empty without a matrix. */
+  readonly axes: Readonly<Record<string, unknown>>;
+  /** As written: `step.port` by input port, each with its place. */
+  readonly wires: Readonly<Record<string, readonly Wire[]>>;
+  readonly portRange: (port: string) => SourceRange;
+  /** True when its params are wrong, which has been told. */
+  readonly isBroken?: true;
+}

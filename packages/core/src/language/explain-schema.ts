@@ -1,0 +1,247 @@
+import type { ErrorObject } from 'ajv';
+import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
+import type { SourceRange } from '../diagnostics/source.ts';
+import { findNearest } from '../util/suggest.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Where a schema error stands in the file. */
+export interface Locator {
+  rangeOf(path: readonly string[]): SourceRange;
+  rangeOfKey(path: readonly string[]): SourceRange;
+}
+
+/** What the checked value is called. */
+export interface ExplainOptions {
+  /** The whole value, such as `The pipeline`. */
+  readonly owner: string;
+  /** What its keys are called: `key` or `param`. */
+  readonly noun: string;
+  readonly codes: { readonly wrong: DiagnosticCode; readonly unknown: DiagnosticCode };
+}
+
+const isRecord = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const typeWords: Readonly<Record<string, string>> = {
+  integer: 'a whole number',
+  number: 'a number',
+  string: 'a text',
+  boolean: 'true or false',
+  object: 'a map of keys',
+  array: 'a list',
+  null: 'empty',
+};
+
+/** A value as messages show it. */
+export function showValue(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'empty';
+  if (Array.isArray(value))
+    return value.length === 0
+      ? 'an empty list'
+      : `a list of ${value.length} ${value.length === 1 ? 'item' : 'items'}`;
+  if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty map' : 'a map';
+  const text = JSON.stringify(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}..."`;
+}
+
+const orList = (items: readonly string[]): string =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} or ${items.at(-1) ?? ''}`;
+
+/** What a value must be, in words, from its schema. */
+export function describeSchema(schema: Schema): string {
+  const union = [schema['anyOf'] ?? schema['oneOf'] ?? []].flat().filter(isRecord);
+  const constants = union.flatMap((item) => ('const' in item ? [item['const']] : []));
+  if (Array.isArray(schema['enum']))
+    return `one of ${orList(schema['enum'].map((choice) => JSON.stringify(choice)))}`;
+  if (union.length > 0 && constants.length === union.length)
+    return `one of ${orList(constants.map((choice) => JSON.stringify(choice)))}`;
+  if (union.length > 0) return orList([...new Set(union.map(describeSchema))]);
+  if ('const' in schema) return JSON.stringify(schema['const']);
+  if (typeof schema['pattern'] === 'string' && typeof schema['description'] === 'string')
+    return schema['description'].replace(/\.$/, '');
+  const types = [schema['type'] ?? 'object'].flat().map((type) => typeWords[String(type)] ?? String(type));
+  return [orList(types), ...describeLimits(schema)].join(' ');
+}
+
+function describeLimits(schema: Schema): readonly string[] {
+  const words: string[] = [];
+  const say = (keyword: string, text: string): void => {
+    if (schema[keyword] !== undefined)
+      words.push(`${words.length > 0 ? 'and ' : ''}${text} ${String(schema[keyword])}`);
+  };
+  say('minimum', 'of at least');
+  say('exclusiveMinimum', 'above');
+  say('maximum', words.length > 0 ? 'at most' : 'of at most');
+  say('exclusiveMaximum', 'below');
+  say('multipleOf', 'that is a multiple of');
+  if (schema['minLength'] === 1) words.push('that is not empty');
+  else say('minLength', 'of a length of at least');
+  say('maxLength', 'of a length of at most');
+  say('pattern', 'that matches');
+  say('minItems', 'with a length of at least');
+  say('maxItems', 'with a length of at most');
+  say('minProperties', 'with a number of keys of at least');
+  if (schema['uniqueItems'] === true) words.push('without repeated items');
+  return words;
+}
+
+const pathOf = (error: ErrorObject): readonly string[] =>
+  error.instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+
+const isUnion = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf';
+
+/**
+ * Of a union that no branch fits, keeps what says most: the errors of the one branch that has the right type,
+ * or else the union itself.
+ */
+function chooseInUnions(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const dropped = new Set<ErrorObject>();
+  for (const union of errors.filter(isUnion)) {
+    const inside = errors.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/`));
+    const branches = Map.groupBy(
+      inside,
+      (error) => error.schemaPath.slice(union.schemaPath.length + 1).split('/')[0],
+    );
+    const near = [...branches.values()].filter((branch) =>
+      branch.every((error) =>
+        error.instancePath.length > union.instancePath.length && error.keyword !== 'const'
+          ? true
+          : ['required', 'additionalProperties'].includes(error.keyword),
+      ),
+    );
+    const [only] = near;
+    const isClear = near.length === 1 && only !== undefined;
+    if (isClear) dropped.add(union);
+    for (const error of inside) if (!isClear || !only.includes(error)) dropped.add(error);
+  }
+  return errors.filter((error) => !dropped.has(error));
+}
+
+/** Turns ajv's errors into messages; of several errors about one value the clearest is kept. */
+export function explainSchemaErrors(
+  errors: readonly ErrorObject[],
+  locator: Locator,
+  options: ExplainOptions,
+): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  const result: Diagnostic[] = [];
+  for (const error of chooseInUnions(errors)) {
+    if (error.keyword === 'if' || error.keyword === 'propertyNames') continue;
+    const about = String(
+      error.params['additionalProperty'] ?? error.params['missingProperty'] ?? error.propertyName ?? '',
+    );
+    const key = `${error.instancePath}|${about}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    result.push(explainError(error, locator, options));
+  }
+  return result;
+}
+
+function labelOf(path: readonly string[], owner: string): string {
+  const [first, ...rest] = path;
+  if (first === undefined) return owner;
+  return `"${first}${rest.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join('')}"`;
+}
+
+function explainError(error: ErrorObject, locator: Locator, options: ExplainOptions): Diagnostic {
+  const path = pathOf(error);
+  if (error.propertyName !== undefined) return explainName(error.propertyName, path, locator);
+  if (error.keyword === 'additionalProperties') return explainUnknown(error, locator, options);
+  const parent: Schema = isRecord(error.parentSchema) ? error.parentSchema : {};
+  const label = labelOf(path, options.owner);
+  if (error.keyword === 'required') {
+    const key = String(error.params['missingProperty']);
+    const properties = isRecord(parent['properties']) ? parent['properties'] : {};
+    const schema = isRecord(properties[key]) ? properties[key] : {};
+    return {
+      code: 'MISSING_KEY',
+      severity: 'error',
+      message: `${label} has no "${key}", which must be ${describeSchema(schema)}.`,
+      range: locator.rangeOfKey(path),
+      help: `Add \`${key}: ${showExample(schema) ?? '...'}\`.`,
+    };
+  }
+  const help = helpFor(parent, path.at(-1) ?? '', error.data);
+  return {
+    code: options.codes.wrong,
+    severity: 'error',
+    message: `${label} must be ${describeSchema(parent)}, but is ${showValue(error.data)}.`,
+    range: locator.rangeOf(path),
+    ...(help === undefined ? {} : { help }),
+  };
+}
+
+function explainName(name: string, path: readonly string[], locator: Locator): Diagnostic {
+  return {
+    code: 'NAME_INVALID',
+    severity: 'error',
+    message: `"${name}" cannot be a name: it has a blank or one of the characters . @ , = /.`,
+    range: locator.rangeOfKey([...path, name]),
+    help: `Write a name such as "${name.replaceAll(/[\s.@,=/]+/g, '-').replaceAll(/^-|-$/g, '') || 'first'}".`,
+  };
+}
+
+function explainUnknown(
+  error: ErrorObject,
+  locator: Locator,
+  { owner, noun, codes }: ExplainOptions,
+): Diagnostic {
+  const path = pathOf(error);
+  const key = String(error.params['additionalProperty']);
+  const parent: Schema = isRecord(error.parentSchema) ? error.parentSchema : {};
+  const known = Object.keys(isRecord(parent['properties']) ? parent['properties'] : {});
+  const nearest = findNearest(key, known);
+  const all = known.length === 0 ? `There are no ${noun}s here.` : `The ${noun}s are ${known.join(', ')}.`;
+  return {
+    code: codes.unknown,
+    severity: 'error',
+    message: `${labelOf(path, owner)} has no ${noun} "${key}".`,
+    range: locator.rangeOfKey([...path, key]),
+    help: nearest === undefined ? all : `Did you mean "${nearest}"?`,
+  };
+}
+
+/** An example from a schema: its own, its default, its first choice or its least value. */
+function showExample(schema: Schema): string | undefined {
+  const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : undefined);
+  const value =
+    first(schema['examples']) ??
+    schema['default'] ??
+    first(schema['enum']) ??
+    schema['minimum'] ??
+    schema['const'];
+  return value === undefined || value === null
+    ? undefined
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : String(value);
+}
+
+/** Something to type instead. */
+function helpFor(schema: Schema, key: string, found: unknown): string | undefined {
+  const isKey = !/^\d*$/.test(key);
+  const written = (value: string): string => (isKey ? `\`${key}: ${value}\`` : `\`${value}\``);
+  const types = [schema['type'] ?? []].flat();
+  if (types.includes('boolean') && typeof found === 'string' && /^(yes|no|on|off|y|n)$/i.test(found))
+    return `In YAML 1.2, ${found} is a text; write ${written(/^(yes|on|y)$/i.test(found) ? 'true' : 'false')}.`;
+  const isNumeric = types.includes('number') || types.includes('integer');
+  if (isNumeric && typeof found === 'string' && found.trim() !== '' && Number.isFinite(Number(found)))
+    return `Remove the quotes: ${written(found.trim())}.`;
+  if (types.length === 1 && types[0] === 'array' && typeof found === 'string')
+    return `Write a list: ${written(`[${found}]`)}.`;
+  const choices = Array.isArray(schema['enum'])
+    ? schema['enum']
+    : [schema['anyOf'] ?? []]
+        .flat()
+        .flatMap((item) => (isRecord(item) && 'const' in item ? [item['const']] : []));
+  const nearest = typeof found === 'string' ? findNearest(found, choices.map(String)) : undefined;
+  if (nearest !== undefined) return `Did you mean "${nearest}"?`;
+  const example = showExample(schema);
+  return example === undefined ? undefined : `Write a value such as ${written(example)}.`;
+}

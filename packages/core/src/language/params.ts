@@ -1,0 +1,218 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { SourceRange } from '../diagnostics/source.ts';
+import { findNearest } from '../util/suggest.ts';
+import type { ParsedDocument } from './document.ts';
+import { evaluateValue } from './evaluate-value.ts';
+import { describeSchema, explainSchemaErrors, showValue } from './explain-schema.ts';
+import { validateValue } from './schema-validator.ts';
+import type { Tree } from './tree.ts';
+import { entryOf } from './tree.ts';
+
+type Report = (diagnostic: Diagnostic) => void;
+type Fields = Readonly<Record<string, unknown>>;
+
+const isRecord = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'array', 'object']);
+
+/** What a typed declaration of a param may say, all of it words of JSON Schema. */
+const declarationKeys: ReadonlySet<string> = new Set(
+  `type default description enum minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern items
+  minItems maxItems examples title`.split(/\s+/),
+);
+
+/** True for `{ type: integer, default: 3, ... }`; any other map is a value. */
+export function isDeclaration(tree: Tree): boolean {
+  if (tree.kind !== 'map') return false;
+  const type = entryOf(tree, 'type')?.value;
+  const isTyped = type?.kind === 'scalar' && types.has(type.value);
+  const isChoice = entryOf(tree, 'enum')?.value.kind === 'list';
+  return (isTyped || isChoice) && [...tree.entries.keys()].every((key) => declarationKeys.has(key));
+}
+
+/** A value of a param that comes from outside the pipeline. */
+export interface ParamOverride {
+  readonly value: unknown;
+  /** As it was typed on a command line, which knows no types. */
+  readonly text?: string;
+  /** Where it stands in a params file. */
+  readonly range?: SourceRange;
+}
+
+/** What resolving params needs. */
+export interface ParamParts {
+  readonly document: ParsedDocument;
+  readonly overrides: ReadonlyMap<string, ParamOverride>;
+  /** What else expressions in params see: `env`, `secrets`, `run`. */
+  readonly scope: Fields;
+  readonly report: Report;
+}
+
+/** The final values of all params: defaults, overrides, expressions computed, declarations checked. */
+export function resolveParams(parts: ParamParts): Fields {
+  const root = entryOf(parts.document.tree, 'params')?.value;
+  const names = root?.kind === 'map' ? [...root.entries.keys()] : [];
+  const resolver = new ParamResolver(parts, names);
+  return Object.fromEntries(names.map((name) => [name, resolver.get(name)]));
+}
+
+class ParamResolver {
+  readonly #parts: ParamParts;
+  readonly #names: readonly string[];
+  readonly #values = new Map<string, unknown>();
+  readonly #open: string[] = [];
+
+  constructor(parts: ParamParts, names: readonly string[]) {
+    this.#parts = parts;
+    this.#names = names;
+  }
+
+  get(name: string): unknown {
+    if (this.#values.has(name)) return this.#values.get(name);
+    const start = this.#open.indexOf(name);
+    if (start !== -1) {
+      this.#reportCycle([...this.#open.slice(start), name]);
+      return null;
+    }
+    this.#open.push(name);
+    const value = this.#resolve(name);
+    this.#open.pop();
+    this.#values.set(name, value);
+    return value;
+  }
+
+  #reportCycle(names: readonly string[]): void {
+    const { document, report } = this.#parts;
+    const [first = ''] = names;
+    report({
+      code: 'PARAM_CYCLE',
+      severity: 'error',
+      message: `Params need each other in a circle: ${names.join(' → ')}.`,
+      range: document.rangeOf(['params', first]),
+      notes: names.slice(1, -1).map((name) => ({
+        message: `"${name}" is computed here.`,
+        range: document.rangeOf(['params', name]),
+      })),
+      help: 'Write one of the values out.',
+    });
+  }
+
+  /** The scope of a param's expression: other params are computed when they are asked for. */
+  #scope(): Fields {
+    const params = {};
+    for (const name of this.#names)
+      Object.defineProperty(params, name, {
+        enumerable: true,
+        configurable: true,
+        get: () => this.get(name),
+      });
+    return { ...this.#parts.scope, params };
+  }
+
+  #resolve(name: string): unknown {
+    const { document, overrides, report } = this.#parts;
+    const path = ['params', name];
+    const tree = entryOf(entryOf(document.tree, 'params')?.value, name)?.value;
+    const written = (document.value as { readonly params: Fields }).params[name]; // The names were read from it.
+    const isTyped = tree !== undefined && isDeclaration(tree) && isRecord(written);
+    const override = overrides.get(name);
+    const defaultPath = isTyped ? [...path, 'default'] : path;
+    const fallback = isTyped ? written['default'] : written;
+    if (isTyped && override === undefined && !('default' in written)) {
+      report({
+        code: 'PARAM_MISSING',
+        severity: 'error',
+        message: `The param "${name}" has no value: it is declared without a default.`,
+        range: document.rangeOfKey(path),
+        help: `Give it with \`--set ${name}=...\`, or add a default, which must be ${describeSchema(written)}.`,
+      });
+      return null;
+    }
+    const value =
+      override === undefined
+        ? evaluateValue(fallback, defaultPath, { scope: this.#scope(), document, report })
+        : this.#convert(override, isTyped ? written : { type: typeOf(fallback) });
+    const schema = isTyped ? written : scalarSchema(fallback);
+    const errors = schema === undefined || value === undefined ? [] : validateValue(schema, value);
+    if (errors.length > 0) this.#explain(name, value, override, schema ?? {}, document.rangeOf(defaultPath));
+    return value;
+  }
+
+  #convert(override: ParamOverride, schema: Fields): unknown {
+    // On a command line `3` may be meant as a text: the declaration decides.
+    return override.text !== undefined && schema['type'] === 'string' ? override.text : override.value;
+  }
+
+  #explain(
+    name: string,
+    value: unknown,
+    override: ParamOverride | undefined,
+    schema: Fields,
+    own: SourceRange,
+  ): void {
+    const from = override?.text === undefined ? '' : ' on the command line';
+    const range = override === undefined ? own : override.range;
+    const [detail] = explainSchemaErrors(
+      validateValue(schema, value),
+      { rangeOf: () => own, rangeOfKey: () => own },
+      { owner: `The param "${name}"`, noun: 'key', codes: { wrong: 'PARAM_VALUE', unknown: 'PARAM_VALUE' } },
+    );
+    this.#parts.report({
+      code: 'PARAM_VALUE',
+      severity: 'error',
+      message: `The param "${name}" must be ${describeSchema(schema)}, but is ${showValue(value)}${from}.`,
+      ...(range === undefined ? {} : { range }),
+      ...(override === undefined ? {} : { notes: [{ message: `"${name}" is declared here.`, range: own }] }),
+      ...(detail?.help === undefined ? {} : { help: detail.help }),
+    });
+  }
+}
+
+const typeOf = (value: unknown): string | undefined =>
+  ['string', 'number', 'boolean'].find((type) => typeof value === type);
+
+/** An untyped param keeps the type of its default, where that is a number or a truth value. */
+function scalarSchema(value: unknown): Fields | undefined {
+  return typeof value === 'number' || typeof value === 'boolean' ? { type: typeof value } : undefined;
+}
+
+/** Reads the values of a params file. */
+export function collectFromFile(
+  document: ParsedDocument,
+  file: string,
+  names: readonly string[],
+  report: Report,
+): ReadonlyMap<string, ParamOverride> {
+  const result = new Map<string, ParamOverride>();
+  if (!isRecord(document.value)) {
+    report({
+      code: 'PARAMS_FILE',
+      severity: 'error',
+      message: `${file} must be a map of params, but is ${showValue(document.value)}.`,
+      range: document.rangeOf([]),
+      help: 'Write one `name: value` a line.',
+    });
+    return result;
+  }
+  for (const [name, value] of Object.entries(document.value)) {
+    if (names.includes(name)) result.set(name, { value, range: document.rangeOf([name]) });
+    else
+      report({
+        code: 'PARAMS_FILE',
+        severity: 'error',
+        message: `The pipeline has no param "${name}".`,
+        range: document.rangeOfKey([name]),
+        help: suggest(name, names, 'Its params are'),
+      });
+  }
+  return result;
+}
+
+/** The name that was meant, or all there are. */
+export function suggest(name: string, names: readonly string[], intro: string): string {
+  const nearest = findNearest(name, names);
+  return nearest === undefined
+    ? `${intro}: ${names.length === 0 ? 'none' : names.join(', ')}.`
+    : `Did you mean "${nearest}"?`;
+}
