@@ -1,5 +1,6 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
-import type { Node } from './ir.ts';
+import type { FusedBody, Node } from './ir.ts';
+import { collectNodes } from './ir.ts';
 
 /** Computes a node's outputs from its inputs, inside a tidy scope. */
 type Kernel = (
@@ -140,4 +141,38 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   MatMul: matMul,
   BatchMatMulV2: matMul,
   SparseSoftmaxCrossEntropyWithLogits: sparseCrossEntropy,
+  BiasAddGrad: (tf, inputs) =>
+    tf.sum(
+      at(inputs, 0),
+      at(inputs, 0)
+        .shape.slice(0, -1)
+        .map((_, axis) => axis),
+    ),
+  L2Loss: (tf, inputs) => tf.mul(tf.sum(tf.square(at(inputs, 0))), 0.5),
+  Fused: (tf, inputs, node) => {
+    if (node.body === undefined) throw new Error('Internal error: a fused node without a body.');
+    return runBody(tf, inputs, node.body);
+  },
 };
+
+/** A fused function, one operation after the other. */
+function runBody(tf: typeof Tfjs, inputs: readonly Tfjs.Tensor[], body: FusedBody): readonly Tfjs.Tensor[] {
+  const values = new Map<Node, readonly Tfjs.Tensor[]>();
+  body.parameters.forEach((parameter, index) => values.set(parameter.node, [at(inputs, index)]));
+  const valueOf = (node: Node, index: number): Tfjs.Tensor => at(values.get(node) ?? [], index);
+  for (const node of collectNodes(body.results)) {
+    if (values.has(node)) continue;
+    const kernel = eagerKernels[node.op];
+    if (node.op === 'Const')
+      values.set(node, [
+        tf.tensor(node.data ?? [], shapeOf(node), node.outputs[0]?.dtype === 'int32' ? 'int32' : 'float32'),
+      ]);
+    else if (kernel === undefined) throw new Error(`Internal error: ${node.op} cannot run here.`);
+    else
+      values.set(
+        node,
+        [kernel(tf, node.inputs.map((tensor) => valueOf(tensor.node, tensor.index)), node)].flat(), // prettier-ignore
+      );
+  }
+  return body.results.map((result) => tf.clone(valueOf(result.node, result.index)));
+}

@@ -16,7 +16,17 @@ import {
 } from './ops/elementwise.ts';
 import { batchMatMul, matMul } from './ops/matmul.ts';
 import { logSoftmax, softmax } from './ops/neural.ts';
-import { broadcastTo, gather, reshape, segmentSum, slice, concat, sum, transpose } from './ops/structure.ts';
+import {
+  broadcastTo,
+  gather,
+  reshape,
+  segmentSum,
+  slice,
+  concat,
+  sum,
+  sumRows,
+  transpose,
+} from './ops/structure.ts';
 import { lengthOf } from './ops/shapes.ts';
 
 /** Gradients of a node's inputs, given those of its outputs; undefined where no gradient flows. */
@@ -106,13 +116,7 @@ const rules: Readonly<Record<string, Rule>> = {
     (g, x, y) => mul(mul(g, sub(x, y)), 2),
     (g, x, y) => mul(mul(g, sub(y, x)), 2),
   ),
-  BiasAdd: (_node, g) => [
-    g,
-    sum(
-      g,
-      g.shape.slice(0, -1).map((_, axis) => axis),
-    ),
-  ],
+  BiasAdd: (_node, g) => [g, sumRows(g)],
   Pow: (node, g) => {
     const [x, y] = [input(node, 0), input(node, 1).node.data?.[0] ?? 1];
     return [mul(mul(g, pow(x, y - 1)), y)];
@@ -180,6 +184,7 @@ const rules: Readonly<Record<string, Rule>> = {
   LogSoftmax: unary((g, x) => sub(g, mul(exp(logSoftmax(x)), sum(g, [-1], true)))),
   MatMul: matMulRule(matMul),
   BatchMatMulV2: matMulRule(batchMatMul),
+  L2Loss: unary((g, x) => mul(g, x)),
   Identity: (_node, g) => [g],
 };
 

@@ -31,6 +31,12 @@ export interface CustomGradient {
   readonly backward: (gradient: Tensor, needed: readonly boolean[]) => readonly (Tensor | undefined)[];
 }
 
+/** What a `Fused` node computes: results from parameters, which stand for the node's inputs. */
+export interface FusedBody {
+  readonly parameters: readonly Tensor[];
+  readonly results: readonly Tensor[];
+}
+
 /** One operation. */
 export interface Node {
   /** Grows with creation, so a node's inputs always have smaller ids. */
@@ -42,6 +48,8 @@ export interface Node {
   readonly data?: TensorData;
   readonly outputs: readonly { readonly shape: readonly number[]; readonly dtype: DType }[];
   readonly custom?: CustomGradient;
+  /** For `Fused` only. */
+  readonly body?: FusedBody;
 }
 
 /** A tensor that keeps its value between runs: a weight, or an optimizer's slot. */
@@ -63,7 +71,7 @@ export function makeNode(
   inputs: readonly Tensor[],
   outputs: Node['outputs'],
   attributes: Attributes = {},
-  extra: Pick<Node, 'data' | 'custom'> = {},
+  extra: Pick<Node, 'data' | 'custom' | 'body'> = {},
 ): readonly Tensor[] {
   const node: Node = { id: nextId++, op, inputs, attributes, outputs, ...extra };
   return outputs.map((output, index) => ({ node, index, shape: output.shape, dtype: output.dtype }));
@@ -76,7 +84,7 @@ export function makeTensor(
   shape: readonly number[],
   dtype: DType,
   attributes: Attributes = {},
-  extra: Pick<Node, 'data' | 'custom'> = {},
+  extra: Pick<Node, 'data' | 'custom' | 'body'> = {},
 ): Tensor {
   const [tensor] = makeNode(op, inputs, [{ shape, dtype }], attributes, extra);
   if (tensor === undefined) throw new Error('Internal error: a node without outputs.');

@@ -126,6 +126,7 @@ export function createEagerSession(tf: typeof Tfjs, program: Program): Session {
 
   return {
     backend: tf.getBackend() === 'wasm' ? 'wasm' : 'cpu',
+    matmul: 'float32',
     write(values) {
       for (const variable of program.variables) {
         const value = values[variable.name];

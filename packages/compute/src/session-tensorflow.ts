@@ -2,17 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { dtypeNumbers, writeSavedModel } from './graph-def.ts';
-import type { SavedProgram } from './graph-def.ts';
+import { writeSavedModel } from './graph-def.ts';
+import type { SavedProgram, WriteOptions } from './graph-def.ts';
 import type { Tensor, TensorData } from './ir.ts';
 import { sizeOf } from './ir.ts';
 import type { Binding, NativeTensor } from './native/binding.ts';
+import { dtypeNumbers } from './node-def.ts';
 import type { Program } from './program.ts';
 import type { Feeds, Session } from './session.ts';
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
-export function createTensorflowSession(binding: Binding, program: Program): Session {
-  const saved = writeSavedModel(program);
+export function createTensorflowSession(binding: Binding, program: Program, options: WriteOptions): Session {
+  const saved = writeSavedModel(program, options);
   const model = loadModel(binding, saved);
   let isDisposed = false;
 
@@ -28,7 +29,12 @@ export function createTensorflowSession(binding: Binding, program: Program): Ses
         `Internal error: ${name} has ${data.length} values, but its shape is [${tensor.shape.join(', ')}].`,
       );
     }
-    return binding.createTensor([...tensor.shape], dtypeNumbers[tensor.dtype], data);
+    const isBool = tensor.dtype === 'bool';
+    return binding.createTensor(
+      [...tensor.shape],
+      dtypeNumbers[tensor.dtype],
+      isBool ? Uint8Array.from(data, (item) => (item === 0 ? 0 : 1)) : data,
+    );
   };
 
   const call = (
@@ -52,6 +58,7 @@ export function createTensorflowSession(binding: Binding, program: Program): Ses
 
   return {
     backend: 'tensorflow',
+    matmul: options.matmul,
     async write(values) {
       const written = program.variables.filter((variable) => values[variable.name] !== undefined);
       if (written.length === 0) return;
@@ -115,6 +122,9 @@ function loadModel(binding: Binding, saved: SavedProgram): number {
   try {
     writeFileSync(join(folder, 'saved_model.pb'), saved.content);
     return binding.loadSavedModel(folder, 'serve,');
+  } catch (error) {
+    // TensorFlow's message names the node, whose name starts with its operation.
+    throw new Error('Internal error: TensorFlow refuses the graph.', { cause: error });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -7,6 +7,8 @@ export type Feeds = Readonly<Record<string, TensorData | number>>;
 /** A program with its variables, ready to run; one call at a time. */
 export interface Session {
   readonly backend: Backend;
+  /** The element type inside matrix products; everything else is float32. */
+  readonly matmul: 'float32' | 'bfloat16';
   /** Sets variables, all in one call; absent names keep their value. */
   write(values: Readonly<Record<string, Float32Array>>): Promise<void>;
   /** Runs an entry and gives its outputs. */

@@ -22,6 +22,7 @@ const {
   gelu,
   geluTanh,
   gradients,
+  halfSumOfSquares,
   headCrossEntropy,
   layerNorm,
   linear,
@@ -211,6 +212,7 @@ const cases: readonly Case[] = [
         headCrossEntropy(x, head, labels, { chunkRows: 2, rowWeights: constant([1, 2, 3], [3]) }).total,
     ),
   ],
+  ['L2Loss', [[2, 3]], one((x) => mul(halfSumOfSquares(x), halfSumOfSquares(x)))],
   ['maskedMean', [[2, 3, 2]], one((x) => square(maskedMean(x, constant([1, 1, 0, 1, 0, 0], [2, 3]))))],
   [
     'softmaxCrossEntropy',

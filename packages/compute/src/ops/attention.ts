@@ -1,6 +1,7 @@
 import type { Tensor } from '../ir.ts';
 import { constant } from '../ir.ts';
 import { add, mul, sub } from './elementwise.ts';
+import { fuse } from './fuse.ts';
 import { batchMatMul } from './matmul.ts';
 import { softmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
@@ -30,8 +31,10 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor
       needed[2] === true ? batchMatMul(probabilities, gradient, { transposeA: true }) : undefined;
     if (needed[0] !== true && needed[1] !== true) return [undefined, undefined, gradientV];
     const toProbabilities = batchMatMul(gradient, v, { transposeB: true });
-    const weighted = mul(toProbabilities, probabilities);
-    const toScores = sub(weighted, mul(probabilities, sum(weighted, [-1], true)));
+    const [toScores] = fuse([toProbabilities, probabilities], (g, p) => {
+      const weighted = mul(g, p);
+      return [sub(weighted, mul(p, sum(weighted, [-1], true)))] as const;
+    });
     return [
       needed[0] === true ? batchMatMul(toScores, k) : undefined,
       needed[1] === true ? batchMatMul(toScores, queries, { transposeA: true }) : undefined,
@@ -89,9 +92,10 @@ export function makeRopeTables(
  * the layout of Hugging Face's weights.
  */
 export function rope(x: Tensor, { cosine, sine }: RopeTables): Tensor {
-  return withGradient(rotate(x, cosine, sine, false), [x], (gradient) => [
-    rotate(gradient, cosine, sine, true), // A rotation's transpose is the rotation back.
-  ]);
+  const turn = (y: Tensor, isBack: boolean): Tensor =>
+    fuse([y, cosine, sine], (states, cos, sin) => [rotate(states, cos, sin, isBack)] as const)[0];
+  // A rotation's transpose is the rotation back.
+  return withGradient(turn(x, false), [x], (gradient) => [turn(gradient, true)]);
 }
 
 function rotate(x: Tensor, cosine: Tensor, sine: Tensor, isBack: boolean): Tensor {

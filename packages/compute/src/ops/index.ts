@@ -1,5 +1,6 @@
 export * from './attention.ts';
 export * from './elementwise.ts';
+export { fuse } from './fuse.ts';
 export * from './losses.ts';
 export * from './matmul.ts';
 export * from './neural.ts';

@@ -1,6 +1,6 @@
 import type { Tensor } from '../ir.ts';
 import { makeTensor } from '../ir.ts';
-import { sum, withGradient } from './structure.ts';
+import { sumRows, withGradient } from './structure.ts';
 import { lengthOf } from './shapes.ts';
 
 /** Which operands are transposed in their last two axes. */
@@ -41,6 +41,6 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return withGradient(output, bias === undefined ? [x, weight] : [x, weight, bias], (gradient, needed) => [
     needed[0] === true ? matMul(gradient, weight) : undefined,
     needed[1] === true ? matMul(gradient, x, { transposeA: true }) : undefined,
-    needed[2] === true ? sum(gradient, [0]) : undefined,
+    needed[2] === true ? sumRows(gradient) : undefined,
   ]);
 }

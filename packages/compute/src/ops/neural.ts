@@ -1,7 +1,8 @@
 import type { Tensor } from '../ir.ts';
 import { makeTensor, scalar } from '../ir.ts';
 import { add, cast, div, equal, erf, exp, mul, rsqrt, sigmoid, square, sub, tanh } from './elementwise.ts';
-import { mean, reshape, sum, withGradient } from './structure.ts';
+import { fuse } from './fuse.ts';
+import { mean, reshape, sum, sumRows, withGradient } from './structure.ts';
 
 /** Softmax over the last axis. */
 export function softmax(x: Tensor): Tensor {
@@ -15,65 +16,99 @@ export function logSoftmax(x: Tensor): Tensor {
 
 /** γ·(x−μ)/√(σ²+ε) + β over the last axis of x [rows, width] (Ba et al. 2016). */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
-  const centered = sub(x, mean(x, [-1], true)); // [rows, width]
-  const inverse = rsqrt(add(mean(square(centered), [-1], true), epsilon)); // [rows, 1]
-  const normalized = mul(centered, inverse);
-  return withGradient(add(mul(normalized, gamma), beta), [x, gamma, beta], (gradient, needed) => {
-    const scaled = mul(gradient, gamma);
-    const inner = sub(
-      sub(scaled, mean(scaled, [-1], true)),
-      mul(normalized, mean(mul(scaled, normalized), [-1], true)),
+  const [output, average, inverse] = fuse([x, gamma, beta], (states, scale, shift) => {
+    const center = mean(states, [-1], true); // [rows, 1]
+    const centered = sub(states, center); // [rows, width]
+    const factor = rsqrt(add(mean(square(centered), [-1], true), epsilon)); // [rows, 1]
+    return [add(mul(mul(centered, factor), scale), shift), center, factor] as const;
+  });
+  return withGradient(output, [x, gamma, beta], (gradient, needed) => {
+    const [toX, product] = fuse(
+      [gradient, x, average, inverse, gamma],
+      (outer, states, center, factor, scale) => {
+        const normalized = mul(sub(states, center), factor);
+        const toStates = normBackward(mul(outer, scale), normalized, factor, true);
+        return needed[1] === true ? [toStates, mul(outer, normalized)] : [toStates];
+      },
     );
     return [
-      needed[0] === true ? mul(inner, inverse) : undefined,
-      needed[1] === true ? sum(mul(gradient, normalized), [0]) : undefined,
-      needed[2] === true ? sum(gradient, [0]) : undefined,
+      needed[0] === true ? toX : undefined,
+      product === undefined ? undefined : sumRows(product),
+      needed[2] === true ? sumRows(gradient) : undefined,
     ];
   });
 }
 
 /** w·x/√(mean(x²)+ε) over the last axis of x [rows, width] (Zhang and Sennrich 2019). */
 export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
-  const inverse = rsqrt(add(mean(square(x), [-1], true), epsilon)); // [rows, 1]
-  const normalized = mul(x, inverse);
-  return withGradient(mul(normalized, weight), [x, weight], (gradient, needed) => {
-    const scaled = mul(gradient, weight);
-    const inner = sub(scaled, mul(normalized, mean(mul(scaled, normalized), [-1], true)));
-    return [
-      needed[0] === true ? mul(inner, inverse) : undefined,
-      needed[1] === true ? sum(mul(gradient, normalized), [0]) : undefined,
-    ];
+  const [output, inverse] = fuse([x, weight], (states, scale) => {
+    const factor = rsqrt(add(mean(square(states), [-1], true), epsilon)); // [rows, 1]
+    return [mul(mul(states, factor), scale), factor] as const;
+  });
+  return withGradient(output, [x, weight], (gradient, needed) => {
+    const [toX, product] = fuse([gradient, x, inverse, weight], (outer, states, factor, scale) => {
+      const normalized = mul(states, factor);
+      const toStates = normBackward(mul(outer, scale), normalized, factor, false);
+      return needed[1] === true ? [toStates, mul(outer, normalized)] : [toStates];
+    });
+    return [needed[0] === true ? toX : undefined, product === undefined ? undefined : sumRows(product)];
   });
 }
 
+/** The gradient of a norm's input from that of its normalized values. */
+function normBackward(scaled: Tensor, normalized: Tensor, inverse: Tensor, isCentered: boolean): Tensor {
+  const along = mul(normalized, mean(mul(scaled, normalized), [-1], true));
+  const start = isCentered ? sub(scaled, mean(scaled, [-1], true)) : scaled;
+  return mul(sub(start, along), inverse);
+}
+
+/** An activation of one tensor, and its derivative; only the input is kept for the backward pass. */
+function activation(x: Tensor, value: (x: Tensor) => Tensor, derivative: (x: Tensor) => Tensor): Tensor {
+  const [output] = fuse([x], (states) => [value(states)] as const);
+  return withGradient(output, [x], (gradient) => [
+    fuse([gradient, x], (outer, states) => [mul(outer, derivative(states))] as const)[0],
+  ]);
+}
+
+/** Φ(x), the standard normal distribution. */
+const normalCumulative = (x: Tensor): Tensor => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+
 /** x·Φ(x), with the exact error function (Hendrycks and Gimpel 2016). */
 export function gelu(x: Tensor): Tensor {
-  const cumulative = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5); // Φ(x)
-  return withGradient(mul(x, cumulative), [x], (gradient) => {
-    const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI)); // φ(x)
-    return [mul(gradient, add(cumulative, mul(x, density)))];
-  });
+  return activation(
+    x,
+    (y) => mul(y, normalCumulative(y)),
+    (y) => add(normalCumulative(y), mul(mul(y, exp(mul(square(y), -0.5))), 1 / Math.sqrt(2 * Math.PI))),
+  );
 }
 
 /** gelu with the tanh approximation, as GPT-2 and `gelu_new` compute it. */
 export function geluTanh(x: Tensor): Tensor {
   const slope = Math.sqrt(2 / Math.PI);
-  const t = tanh(mul(mul(x, add(mul(square(x), 0.044715), 1)), slope));
-  const cumulative = mul(add(t, 1), 0.5);
-  return withGradient(mul(x, cumulative), [x], (gradient) => {
-    const inner = mul(add(mul(square(x), 3 * 0.044715), 1), slope / 2); // dz/dx / 2
-    return [mul(gradient, add(cumulative, mul(mul(x, sub(scalar(1), square(t))), inner)))];
-  });
+  const bend = 0.044715;
+  const inner = (y: Tensor): Tensor => tanh(mul(mul(y, add(mul(square(y), bend), 1)), slope));
+  return activation(
+    x,
+    (y) => mul(y, mul(add(inner(y), 1), 0.5)),
+    (y) => {
+      const t = inner(y);
+      const chain = mul(add(mul(square(y), 3 * bend), 1), slope / 2);
+      return add(mul(add(t, 1), 0.5), mul(mul(y, sub(scalar(1), square(t))), chain));
+    },
+  );
 }
 
 /** gate·σ(gate)·up (Shazeer 2020). */
 export function swiglu(gate: Tensor, up: Tensor): Tensor {
-  const s = sigmoid(gate);
-  const activated = mul(gate, s);
-  return withGradient(mul(activated, up), [gate, up], (gradient) => [
-    mul(mul(gradient, up), add(s, mul(activated, sub(scalar(1), s)))),
-    mul(gradient, activated),
-  ]);
+  const [output] = fuse([gate, up], (a, b) => [mul(mul(a, sigmoid(a)), b)] as const);
+  return withGradient(output, [gate, up], (gradient) =>
+    fuse([gradient, gate, up], (outer, a, b) => {
+      const s = sigmoid(a);
+      const activated = mul(a, s);
+      const slope = add(s, mul(activated, sub(scalar(1), s)));
+      return [mul(mul(outer, b), slope), mul(outer, activated)] as const;
+    }),
+  );
 }
 
 /** Mean over time of x [batch, time, width] where mask [batch, time] is 1. */

@@ -90,6 +90,10 @@ function reduce(op: string, x: Tensor, axes: readonly number[] | undefined, keep
 /** Sum over axes (all when absent). */
 export const sum = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor =>
   reduce('Sum', x, axes, keepDims);
+/** Sum over all axes but the last: the gradient of a bias that was added to x. */
+export const sumRows = (x: Tensor): Tensor => makeTensor('BiasAddGrad', [x], x.shape.slice(-1), x.dtype);
+/** Σ x² / 2, shape []. */
+export const halfSumOfSquares = (x: Tensor): Tensor => makeTensor('L2Loss', [x], [], x.dtype);
 /** Mean over axes (all when absent). */
 export const mean = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor =>
   reduce('Mean', x, axes, keepDims);

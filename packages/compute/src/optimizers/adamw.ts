@@ -1,7 +1,8 @@
 import type { Tensor, Variable } from '../ir.ts';
-import { scalar } from '../ir.ts';
+import { scalar, sizeOf } from '../ir.ts';
 import { add, div, minimum, mul, sqrt, square, sub } from '../ops/elementwise.ts';
-import { sum } from '../ops/structure.ts';
+import { fuse, fuseThreshold } from '../ops/fuse.ts';
+import { halfSumOfSquares } from '../ops/structure.ts';
 import type { Program, Update } from '../program.ts';
 
 /** The numbers of AdamW, with PyTorch's defaults. */
@@ -52,9 +53,9 @@ export function adamW(
     known.set(decay, found);
     return found;
   };
-  return targets.map(({ variable, gradient, learningRate, weightDecay }) => {
+  return targets.flatMap(({ variable, gradient, learningRate, weightDecay }): readonly Update[] => {
     const [first, second] = momentNames(variable.name);
-    return {
+    const update: AdamUpdate = {
       kind: 'adamw',
       variable,
       gradient,
@@ -69,7 +70,43 @@ export function adamW(
         ...(weightDecay === 0 ? {} : { decay: decayOf(learningRate, weightDecay) }),
       },
     };
+    return sizeOf(variable.shape) < fuseThreshold ? [update] : fuseUpdate(update);
   });
+}
+
+type AdamUpdate = Extract<Update, { kind: 'adamw' }>;
+
+/** The same update of a large weight as one pass over memory, with the scaling of its gradient in it. */
+function fuseUpdate({ variable, firstMoment, secondMoment, gradient, rates }: AdamUpdate): readonly Update[] {
+  const { beta1, beta2 } = rates;
+  const [raw, scale] = splitScale(gradient);
+  const stepSize = div(
+    mul(rates.learningRate, sqrt(sub(scalar(1), rates.beta2Power))),
+    sub(scalar(1), rates.beta1Power),
+  );
+  const kept = rates.decay === undefined ? scalar(1) : sub(scalar(1), rates.decay);
+  const [weight, m, v] = fuse(
+    [variable, firstMoment, secondMoment, raw, scale, stepSize, kept, rates.scaledEpsilon],
+    (oldWeight, oldM, oldV, unscaled, factor, step, keep, epsilon) => {
+      const g = mul(unscaled, factor);
+      const nextM = add(mul(oldM, beta1), mul(g, 1 - beta1));
+      const nextV = add(mul(oldV, beta2), mul(square(g), 1 - beta2));
+      const moved = div(mul(nextM, step), add(sqrt(nextV), epsilon));
+      return [sub(mul(oldWeight, keep), moved), nextM, nextV] as const;
+    },
+  );
+  return [
+    { kind: 'assign', variable, value: weight },
+    { kind: 'assign', variable: firstMoment, value: m },
+    { kind: 'assign', variable: secondMoment, value: v },
+  ];
+}
+
+/** A gradient as a tensor times a scalar, where it was made so (clipping does), that the product need not be stored. */
+function splitScale(gradient: Tensor): readonly [Tensor, Tensor] {
+  const [left, right] = gradient.node.op === 'Mul' ? gradient.node.inputs : [];
+  if (left === undefined || right?.shape.length !== 0) return [gradient, scalar(1)];
+  return sizeOf(left.shape) === sizeOf(gradient.shape) ? [left, right] : [gradient, scalar(1)];
 }
 
 /** Gradients scaled so that their joint L2 norm is at most `maxNorm`, and the norm before that, shape []. */
@@ -77,9 +114,8 @@ export function clipByGlobalNorm(
   gradients: readonly Tensor[],
   maxNorm: number | undefined,
 ): { readonly gradients: readonly Tensor[]; readonly norm: Tensor } {
-  const norm = sqrt(
-    gradients.map((gradient) => sum(square(gradient))).reduce((total, part) => add(total, part), scalar(0)),
-  );
+  const halves = gradients.map(halfSumOfSquares).reduce((total, part) => add(total, part), scalar(0));
+  const norm = sqrt(mul(halves, 2));
   if (maxNorm === undefined) return { gradients, norm };
   // PyTorch's clip_grad_norm_: the small number keeps a zero norm from dividing by zero.
   const factor = minimum(div(scalar(maxNorm), add(norm, 1e-6)), 1);
