@@ -88,10 +88,14 @@ export function assignSplits(rows: readonly RawRow[], params: PrepareParams, see
     return { file: trained?.place.file ?? '', line: trained?.place.line ?? 0, field: 'text', note };
   });
   if (leaks.length > 0 && params.leakage === 'fail')
-    throw new StepFailure('LEAKAGE', `${plural(leaks.length, 'row')} leak into a split that judges.`, {
-      problems: places.map(({ note, ...place }) => ({ ...place, message: `This row ${note}.` })),
-      help: 'Take the rows out, or set leakage: drop.',
-    });
+    throw new StepFailure(
+      'LEAKAGE',
+      `${plural(leaks.length, 'row')} ${leaks.length === 1 ? 'leaks' : 'leak'} into a split that judges.`,
+      {
+        problems: places.map(({ note, ...place }) => ({ ...place, message: `This row ${note}.` })),
+        help: 'Take the rows out, or set leakage: drop.',
+      },
+    );
   const isDropped = new Set(params.leakage === 'drop' ? leaks.map((leak) => leak.row) : []);
   const kept = rows.filter((_, index) => !isDropped.has(index));
   const keptSplits = splits.filter((_, index) => !isDropped.has(index));

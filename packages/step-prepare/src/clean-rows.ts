@@ -32,8 +32,8 @@ const messages: Readonly<Record<DropReason, (count: number) => string>> = {
 function dropRepeatedLines(rows: readonly RawRow[]): CleanedRows {
   const { texts, removed, changed } = removeRepeatedLines(rows.map((row) => row.text));
   if (removed.length === 0) return { rows, dropped: {}, findings: [], notes: [] };
-  const examples = removed.slice(0, 3).map((item) => `"${item.line}" (${item.texts} texts)`);
-  const note = `Took ${removed.length} repeated lines out of ${changed} texts, since they tell where a text came from: ${examples.join(', ')}.`;
+  const examples = removed.slice(0, 3).map((item) => `"${item.line}" (${plural(item.texts, 'text')})`);
+  const note = `Took ${plural(removed.length, 'repeated line')} out of ${plural(changed, 'text')}, since they tell where a text came from: ${examples.join(', ')}.`;
   const finding = makeFinding('REPEATED_LINE', 'info', note, []);
   return {
     rows: rows.map((row, index) => ({ ...row, text: texts[index] ?? row.text })),

@@ -213,7 +213,7 @@ export function readCsvRows(file: string, text: string, options: TableOptions = 
         file,
         line,
         column: record.at(-1)?.column ?? 1,
-        message: `This row has ${record.length} fields, but the header has ${names.length}.`,
+        message: `This row has ${record.length} ${record.length === 1 ? 'field' : 'fields'}, but the header has ${names.length}.`,
       });
   }
   return joinProblems(makeRows(file, whole, options), problems);
