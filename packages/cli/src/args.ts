@@ -1,14 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { findNearest } from '@joyul/core';
-
-/** The command line cannot be understood; the message says what to type. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'UsageError';
-  }
-}
+import { UsageError } from './usage-error.ts';
 
 /** What was typed after a command's name. */
 export interface Arguments {
@@ -19,6 +12,25 @@ export interface Arguments {
   value(name: string): string | undefined;
   /** All values of a flag that may stand several times. */
   values(name: string): readonly string[];
+}
+
+/** What `parseArgs` says about a flag's value, in our words. */
+function describeValueProblem(message: string): string {
+  const flag = /'(?:-\w, )?(--?[\w-]+)[^']*'/.exec(message)?.[1] ?? 'The flag';
+  if (message.includes('does not take an argument')) return `${flag} takes no value.`;
+  if (message.includes('ambiguous'))
+    return `${flag} needs a value; write ${flag}=VALUE when it begins with a dash.`;
+  return `${flag} needs a value.`;
+}
+
+/** A whole number that a flag must have, or undefined where the flag is not given. */
+export function readWholeNumber(args: Arguments, name: string, least: number): number | undefined {
+  const text = args.value(name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least)
+    throw new UsageError(`--${name} must be a whole number of at least ${least}, but is ${text}.`);
+  return value;
 }
 
 /** Parses a command's arguments; unknown flags are refused with the nearest known one. */
@@ -32,8 +44,7 @@ export function parseArguments(args: readonly string[], options: ParseArgsOption
       throw error;
     const message = error instanceof Error ? error.message : '';
     const flag = /'(-[^'\s,]*)/.exec(message)?.[1] ?? '';
-    if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
-      throw new UsageError(`${message.split('\n')[0] ?? message}`);
+    if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') throw new UsageError(describeValueProblem(message));
     const nearest = findNearest(flag.replace(/^-+/, ''), Object.keys(options));
     throw new UsageError(
       `There is no flag ${flag}.${nearest === undefined ? '' : ` Did you mean --${nearest}?`}`,

@@ -1,18 +1,20 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism, homedir, totalmem } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import {
+  describeDiagnostic,
   formatDiagnostic,
   loadPipeline,
   makePluginCatalog,
-  describeDiagnostic,
   selectSteps,
 } from '@joyul/core';
-import type { Diagnostic, Graph, PlanOptions } from '@joyul/core';
+import type { Diagnostic, Graph, LoadOptions, PlanOptions } from '@joyul/core';
 import type { Arguments } from './args.ts';
-import { UsageError } from './args.ts';
+import { readWholeNumber } from './args.ts';
+import { findPipelineFile, findProject } from './project.ts';
+import { hasColor } from './terminal/style.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Flags of every command that reads a pipeline. */
 export const pipelineFlags = {
@@ -21,113 +23,130 @@ export const pipelineFlags = {
   profile: { type: 'string' },
   seed: { type: 'string' },
   backend: { type: 'string' },
+  cache: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
   'force-step': { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
+  downstream: { type: 'boolean' },
   from: { type: 'string', multiple: true },
   until: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-/** The folder that all projects of one user share. */
-export function cacheDir(): string {
-  const base = process.env['XDG_CACHE_HOME'];
-  return (
-    process.env['JOYUL_CACHE'] ??
-    join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'joyul')
-  );
+/** The part of a command's help that tells of these flags. */
+export const pipelineHelp = `  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
+      --params-file FILE  params from a YAML file
+      --profile NAME      the pipeline's named changes
+      --seed N            decide every random draw
+      --from STEP         only this step and what needs it
+      --until STEP        only this step and what it needs
+      --only STEP         only this step; with --downstream also what needs it
+  -f, --force             run every step again
+      --force-step STEP   run one step again
+      --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off
+      --backend NAME      tensorflow, wasm or cpu; the default is the fastest here
+  STEP may be a list: train,evaluate. All of this may stand several times.`;
+
+/** Prints diagnostics for people, and how many there are. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[]): void {
+  if (diagnostics.length === 0) return;
+  const isColored = hasColor(process.stderr);
+  for (const diagnostic of diagnostics)
+    process.stderr.write(`${formatDiagnostic(diagnostic, { hasColor: isColored })}\n\n`);
+  const count = (severity: Diagnostic['severity']): string | undefined => {
+    const found = diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+    return found === 0 ? undefined : `${found} ${severity}${found === 1 ? '' : 's'}`;
+  };
+  const counts = [count('error'), count('warning')].filter((part) => part !== undefined);
+  process.stderr.write(`${counts.join(', ')}\n`);
 }
 
-/** The project that a path belongs to: the nearest folder above it with a package.json or a .joyul folder. */
-export function findProject(from: string): string {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.joyul')) || existsSync(join(folder, 'package.json'))) return folder;
-    if (folder === dirname(folder)) return resolve(from);
-  }
+/** Prints diagnostics as one JSON list, for programs. */
+export function printDiagnosticsAsJson(diagnostics: readonly Diagnostic[]): void {
+  process.stdout.write(`${JSON.stringify(diagnostics.map(describeDiagnostic), null, 2)}\n`);
 }
 
-/** The pipeline file that was named, or the only one there is. */
-function findPipelineFile(named: string | undefined): string {
-  if (named !== undefined) return resolve(named);
-  const folders = [process.cwd(), join(process.cwd(), 'pipelines')];
-  const files = folders.flatMap((folder) =>
-    existsSync(folder)
-      ? readdirSync(folder)
-          .filter(
-            (name) =>
-              /^(?:.*\.pipeline|pipeline|joyul)\.ya?ml$/.test(name) ||
-              (folder.endsWith('pipelines') && /\.ya?ml$/.test(name)),
-          )
-          .map((name) => join(folder, name))
-      : [],
-  );
-  const [only] = files;
-  if (files.length === 1 && only !== undefined) return only;
-  if (files.length === 0)
-    throw new UsageError(
-      'No pipeline file was named and none was found here. Name one, or make a project with `joyul init`.',
-    );
-  throw new UsageError(
-    `Name one of the pipelines: ${files.map((file) => relative(process.cwd(), file)).join(', ')}.`,
-  );
+/** One of a flag's few values, or undefined where the flag is not given. */
+function readChoice<T extends string>(args: Arguments, name: string, choices: readonly T[]): T | undefined {
+  const text = args.value(name);
+  const choice = choices.find((item) => item === text);
+  if (text !== undefined && choice === undefined)
+    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, but is ${text}.`);
+  return choice;
 }
 
-/** Prints diagnostics for people, or as JSON lines for programs. */
-export function printDiagnostics(diagnostics: readonly Diagnostic[], isJson: boolean): void {
-  if (isJson) {
-    process.stdout.write(`${JSON.stringify(diagnostics.map(describeDiagnostic), null, 2)}\n`);
-    return;
-  }
-  for (const diagnostic of diagnostics) process.stderr.write(`${formatDiagnostic(diagnostic)}\n\n`);
+/** A pipeline as the arguments ask for it. */
+export interface LoadedPipeline {
+  /** Absent when there are errors. */
+  readonly ready?: { readonly graph: Graph; readonly options: PlanOptions };
+  /** Errors and warnings, none of them printed yet. */
+  readonly diagnostics: readonly Diagnostic[];
 }
 
-const backends = ['tensorflow', 'wasm', 'cpu'] as const;
-
-/** Loads the pipeline that the arguments name; undefined when it has errors, which are printed. */
-export async function loadFromArguments(
-  args: Arguments,
-  file: string | undefined,
-): Promise<{ readonly graph: Graph; readonly options: PlanOptions } | undefined> {
-  const path = findPipelineFile(file);
-  const projectDir = findProject(dirname(path));
-  const seed = args.value('seed');
-  if (seed !== undefined && !/^\d+$/.test(seed))
-    throw new UsageError(`--seed must be a whole number, but is ${seed}.`);
-  const backend = backends.find((name) => name === args.value('backend'));
-  if (args.value('backend') !== undefined && backend === undefined)
-    throw new UsageError(`--backend must be one of ${backends.join(', ')}.`);
-  const paramsFile = args.value('params-file');
-  const profile = args.value('profile');
-  const loaded = await loadPipeline({
-    projectDir,
-    file: relative(projectDir, path).replaceAll('\\', '/'),
-    set: args.values('set'),
-    ...(paramsFile === undefined ? {} : { paramsFile: relative(projectDir, resolve(paramsFile)) }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(seed === undefined ? {} : { seed: Number(seed) }),
-    env: process.env,
-    catalog: makePluginCatalog([projectDir, dirname(fileURLToPath(import.meta.url))]),
-    cores: availableParallelism(),
-    memoryBytes: totalmem(),
-  });
-  printDiagnostics(loaded.diagnostics, args.has('json'));
-  if (!loaded.ok) return undefined;
+/** Loads the pipeline that the arguments name, and what they select of it. */
+export async function readPipeline(args: Arguments, file: string | undefined): Promise<LoadedPipeline> {
+  const backend = readChoice(args, 'backend', ['tensorflow', 'wasm', 'cpu']);
+  const cache = readChoice(args, 'cache', ['rw', 'ro', 'wo', 'off']);
+  const loaded = await loadPipeline(makeLoadOptions(args, findPipelineFile(file)));
+  if (!loaded.ok) return { diagnostics: loaded.diagnostics };
+  const graph = cache === undefined ? loaded.graph : withCache(loaded.graph, cache);
   const problems: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void problems.push(diagnostic);
-  const selected = selectFrom(loaded.graph, args, report);
-  const forced =
-    args.values('force-step').length === 0
-      ? undefined
-      : selectSteps(loaded.graph, { only: args.values('force-step') }, report);
-  printDiagnostics(problems, args.has('json'));
-  if (problems.length > 0) return undefined;
+  const selected = selectFrom(graph, args, report);
+  const again = listOf(args, 'force-step');
+  const forced = again === undefined ? undefined : selectSteps(graph, { only: again }, report);
+  const diagnostics = [...loaded.diagnostics, ...problems];
+  if (problems.length > 0) return { diagnostics };
   const options: PlanOptions = {
     ...(backend === undefined ? {} : { backend }),
     ...(selected === undefined ? {} : { selected }),
     force: forced ?? args.has('force'),
   };
-  return { graph: loaded.graph, options };
+  return { ready: { graph, options }, diagnostics };
+}
+
+/** Loads the pipeline that the arguments name; undefined when it has errors. Problems are printed. */
+export async function loadFromArguments(
+  args: Arguments,
+  file: string | undefined,
+): Promise<LoadedPipeline['ready']> {
+  const { ready, diagnostics } = await readPipeline(args, file);
+  // On success stdout belongs to the command's own JSON.
+  if (args.has('json') && ready === undefined) printDiagnosticsAsJson(diagnostics);
+  else printDiagnostics(diagnostics);
+  return ready;
+}
+
+function makeLoadOptions(args: Arguments, path: string): LoadOptions {
+  const projectDir = findProject(dirname(path));
+  const seed = readWholeNumber(args, 'seed', 0);
+  const paramsFile = args.value('params-file');
+  const profile = args.value('profile');
+  return {
+    projectDir,
+    file: relative(projectDir, path).replaceAll('\\', '/'),
+    set: args.values('set'),
+    ...(paramsFile === undefined ? {} : { paramsFile: relative(projectDir, resolve(paramsFile)) }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(seed === undefined ? {} : { seed }),
+    env: process.env,
+    catalog: makePluginCatalog([projectDir, dirname(fileURLToPath(import.meta.url))]),
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
+}
+
+/** A graph whose steps all have the same cache mode, unless theirs is stricter. */
+function withCache(graph: Graph, cache: 'rw' | 'ro' | 'wo' | 'off'): Graph {
+  const steps = graph.steps.map((step) => (step.cache === 'rw' ? { ...step, cache } : step));
+  return { ...graph, steps, byId: new Map(steps.map((step) => [step.id, step])) };
+}
+
+/** A flag's values, taken apart at commas; undefined where it is not given. */
+function listOf(args: Arguments, name: string): readonly string[] | undefined {
+  const values = args.values(name).flatMap((value) => value.split(','));
+  return values.length === 0 ? undefined : values;
 }
 
 function selectFrom(
@@ -135,16 +154,16 @@ function selectFrom(
   args: Arguments,
   report: (diagnostic: Diagnostic) => void,
 ): ReadonlySet<string> | undefined {
-  const list = (name: string): readonly string[] | undefined => {
-    const values = args.values(name).flatMap((value) => value.split(','));
-    return values.length === 0 ? undefined : values;
-  };
-  const [only, from, until] = [list('only'), list('from'), list('until')];
+  const [only, from, until] = [listOf(args, 'only'), listOf(args, 'from'), listOf(args, 'until')];
+  const isDownstream = args.has('downstream');
+  if (isDownstream && only === undefined)
+    throw new UsageError('--downstream goes with --only: `--only STEP --downstream`.');
+  const start = isDownstream ? [...(only ?? []), ...(from ?? [])] : from;
   return selectSteps(
     graph,
     {
-      ...(only === undefined ? {} : { only }),
-      ...(from === undefined ? {} : { from }),
+      ...(only === undefined || isDownstream ? {} : { only }),
+      ...(start === undefined ? {} : { from: start }),
       ...(until === undefined ? {} : { until }),
     },
     report,

@@ -72,10 +72,9 @@ export function splitItems(
 function mostFrequent(labels: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts].reduce((best, item) => (item[1] > best[1] ? item : best), ['', 0] as [
-    string,
-    number,
-  ])[0];
+  let best = { label: '', count: 0 };
+  for (const [label, count] of counts) if (count > best.count) best = { label, count };
+  return best.label;
 }
 
 function assignGroups(

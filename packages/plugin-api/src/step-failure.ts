@@ -28,7 +28,11 @@ export class StepFailure extends Error {
   constructor(
     code: string,
     message: string,
-    options: { readonly problems?: readonly Problem[]; readonly help?: string; readonly cause?: unknown } = {},
+    options: {
+      readonly problems?: readonly Problem[];
+      readonly help?: string;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'StepFailure';

@@ -123,4 +123,3 @@ export function defineStep<S extends Schema<unknown>, const In extends Ports, co
 ): StepPlugin<Infer<S>, In, Out> & { readonly params: S } {
   return plugin as StepPlugin<Infer<S>, In, Out> & { readonly params: S }; // The schema's static type is what Infer reads.
 }
-

@@ -1,15 +1,4 @@
-/** The page at `/`: a field to try the model by hand; no script or style from elsewhere. */
-export function formatPage(name: string, labels: readonly string[]): string {
-  const escape = (text: string): string =>
-    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(name)}</title>
-<style>
-  :root { color-scheme: light dark; --line: #8884; --accent: #0a7d6f; }
+const style = `:root { color-scheme: light dark; --line: #8884; --accent: #0a7d6f; }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
   h1 { font-size: 1.4rem; margin: 0; }
   p { margin: .3rem 0 1.5rem; opacity: .75; }
@@ -22,20 +11,9 @@ export function formatPage(name: string, labels: readonly string[]): string {
   .bar { height: .7rem; border-radius: .35rem; background: var(--line); overflow: hidden; }
   .bar i { display: block; height: 100%; background: var(--accent); }
   .score { text-align: right; font-variant-numeric: tabular-nums; }
-  .error { color: #c0392b; }
-</style>
-</head>
-<body>
-<h1>${escape(name)}</h1>
-<p>Sorts texts into ${labels.length} classes: ${escape(labels.slice(0, 12).join(', '))}${labels.length > 12 ? ', …' : ''}.</p>
-<form>
-  <label for="text">Text</label>
-  <textarea id="text" required></textarea>
-  <button>Classify</button>
-</form>
-<div id="answer" aria-live="polite"></div>
-<script>
-  const answer = document.getElementById('answer');
+  .error { color: #c0392b; }`;
+
+const script = `const answer = document.getElementById('answer');
   document.querySelector('form').addEventListener('submit', async (event) => {
     event.preventDefault();
     const response = await fetch('v1/classify', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ input: document.getElementById('text').value }) });
@@ -65,8 +43,30 @@ export function formatPage(name: string, labels: readonly string[]): string {
       list.append(item);
     }
     answer.append(list);
-  });
-</script>
+  });`;
+
+/** The page at `/`: a field to try the model by hand; no script or style from elsewhere. */
+export function formatPage(name: string, labels: readonly string[]): string {
+  const escape = (text: string): string =>
+    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(name)}</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>${escape(name)}</h1>
+<p>Sorts texts into ${labels.length} classes: ${escape(labels.slice(0, 12).join(', '))}${labels.length > 12 ? ', …' : ''}.</p>
+<form>
+  <label for="text">Text</label>
+  <textarea id="text" required></textarea>
+  <button>Classify</button>
+</form>
+<div id="answer" aria-live="polite"></div>
+<script>${script}</script>
 </body>
 </html>
 `;

@@ -75,13 +75,14 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<unk
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
+    // No encoding is set, so Node gives buffers.
     size += chunk.length;
     if (size > maxBytes)
       throw new RequestError(413, 'request_too_large', `The request is larger than ${maxBytes} bytes.`);
     chunks.push(chunk);
   }
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown; // Checked by parseInput.
   } catch {
     throw new RequestError(400, 'invalid_json', 'The body is not JSON.');
   }
@@ -154,14 +155,12 @@ class ModelHandler {
           .end(formatPage(this.name, this.#predictor.labels));
         return;
       case 'GET /metrics':
-        response
-          .writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
-          .end(
-            this.#metrics.format({
-              queue_depth: this.#batcher.depth,
-              process_resident_memory_bytes: process.memoryUsage().rss,
-            }),
-          );
+        response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(
+          this.#metrics.format({
+            queue_depth: this.#batcher.depth,
+            process_resident_memory_bytes: process.memoryUsage().rss,
+          }),
+        );
         return;
       case 'GET /v1/models':
         this.#authorize(request);

@@ -215,9 +215,12 @@ export async function downloadFile(
         if (isLasting) await rm(part, { force: true });
         throw error;
       }
-      await sleep((options.retryDelayMs ?? 1000) * 2 ** (count - 1), undefined, {
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
+      const { signal } = options;
+      await sleep(
+        (options.retryDelayMs ?? 1000) * 2 ** (count - 1),
+        undefined,
+        signal === undefined ? {} : { signal },
+      );
     }
   }
   if (extra.integrity !== undefined) await verify(part, extra.integrity, url);

@@ -6,7 +6,7 @@ import type { FetchOptions, Integrity } from './download.ts';
 import { downloadFile, request } from './download.ts';
 import { resolveInside } from './paths.ts';
 import type { RegistryFile } from './registries.ts';
-import { findNpmPackage, findPypiPackage } from './registries.ts';
+import { findNpmPackage, findPypiPackage, hubEndpoint } from './registries.ts';
 import { SourceError } from './source-error.ts';
 import { extractTar } from './tar.ts';
 import { extractZip } from './zip.ts';
@@ -142,7 +142,7 @@ async function fetchHub(
   reference: Reference,
   options: FetchOptions,
 ): Promise<{ path: string; version: string }> {
-  const endpoint = (process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/$/, '');
+  const endpoint = hubEndpoint();
   const token = process.env['HF_TOKEN'];
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const base = join(options.downloadDir, 'hf', safeName(reference.name));

@@ -8,7 +8,8 @@ export {
   parseReference,
 } from './fetch-source.ts';
 export type { FetchedSource, Reference } from './fetch-source.ts';
-export { listPypiFiles } from './registries.ts';
+export { listPypiFiles, probeRegistries } from './registries.ts';
+export type { RegistryProbe } from './registries.ts';
 export { SourceError } from './source-error.ts';
 export { extractTar } from './tar.ts';
 export { extractZip } from './zip.ts';

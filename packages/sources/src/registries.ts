@@ -130,6 +130,11 @@ export function pypiIndex(): string {
   return url.endsWith('/') ? url : `${url}/`;
 }
 
+/** The Hugging Face hub, without a slash at the end. */
+export function hubEndpoint(): string {
+  return (process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/$/, '');
+}
+
 /** One file in the simple index's JSON answer (PEP 691). */
 export interface PypiFile {
   readonly filename: string;
@@ -220,4 +225,37 @@ export async function findPypiPackage(
     headers: {},
     ...(sha256 === undefined ? {} : { integrity: { algorithm: 'sha256', value: sha256, encoding: 'hex' } }),
   };
+}
+
+/** Whether a registry can be reached from here. */
+export interface RegistryProbe {
+  /** The prefix of the sources that come from it. */
+  readonly name: 'npm' | 'pypi' | 'hf';
+  /** Without credentials. */
+  readonly url: string;
+  /** Why it cannot be used; absent where it answers. */
+  readonly reason?: string;
+}
+
+/** Asks each registry for something small; takes 5 seconds at most. */
+export async function probeRegistries(): Promise<readonly RegistryProbe[]> {
+  const { base, headersFor } = npmRegistry('yaml', undefined);
+  const places = [
+    { name: 'npm', url: base, path: 'yaml', headers: headersFor(base) },
+    { name: 'pypi', url: pypiIndex(), path: 'pip/', headers: {} },
+    { name: 'hf', url: `${hubEndpoint()}/`, path: 'api/models?limit=1', headers: {} },
+  ] as const;
+  return Promise.all(
+    places.map(async ({ name, url, path, headers }) => {
+      const { host, pathname, protocol } = new URL(url);
+      const shown = { name, url: `${protocol}//${host}${pathname}` };
+      try {
+        const response = await request(`${url}${path}`, {}, headers);
+        await response.body?.cancel();
+        return response.ok ? shown : { ...shown, reason: `answers ${response.status}` };
+      } catch (error) {
+        return { ...shown, reason: error instanceof Error ? error.message : String(error) };
+      }
+    }),
+  );
 }

@@ -63,6 +63,25 @@ function formatTest({ test }: CardContent): readonly string[] {
   ];
 }
 
+/** How Hugging Face's library opens the folder. */
+function formatUsage(maxLength: number, pooling: string): readonly string[] {
+  return [
+    '## How to use it',
+    '',
+    '```python',
+    'from transformers import AutoModelForSequenceClassification, AutoTokenizer',
+    '',
+    'tokenizer = AutoTokenizer.from_pretrained(".")',
+    'model = AutoModelForSequenceClassification.from_pretrained(".", trust_remote_code=True)',
+    `inputs = tokenizer(["a text"], truncation=True, max_length=${maxLength}, padding=True, return_tensors="pt")`,
+    'print(model(**inputs).logits)',
+    '```',
+    '',
+    `\`trust_remote_code\` is needed because the head averages all tokens (${pooling} pooling), which transformers' own BERT class does not; \`modeling_joyul.py\` beside this file is all there is to trust. sentence-transformers opens the folder without it and gives the same logits.`,
+    '',
+  ];
+}
+
 /** The model card, as Hugging Face's hub reads it. */
 export function formatModelCard(content: CardContent): string {
   const {
@@ -106,19 +125,7 @@ export function formatModelCard(content: CardContent): string {
     '',
     ...formatTest(content),
     '',
-    '## How to use it',
-    '',
-    '```python',
-    'from transformers import AutoModelForSequenceClassification, AutoTokenizer',
-    '',
-    'tokenizer = AutoTokenizer.from_pretrained(".")',
-    'model = AutoModelForSequenceClassification.from_pretrained(".", trust_remote_code=True)',
-    `inputs = tokenizer(["a text"], truncation=True, max_length=${maxLength}, padding=True, return_tensors="pt")`,
-    'print(model(**inputs).logits)',
-    '```',
-    '',
-    `\`trust_remote_code\` is needed because the head averages all tokens (${pooling} pooling), which transformers' own BERT class does not; \`modeling_joyul.py\` beside this file is all there is to trust. sentence-transformers opens the folder without it and gives the same logits.`,
-    '',
+    ...formatUsage(maxLength, pooling),
     '## Limits',
     '',
     `It knows the classes above and nothing else: any other text gets one of them too. It reads the first ${maxLength} tokens. It was measured on rows like its training data only.`,

@@ -139,7 +139,46 @@ export async function prepare(
   const sizes = Object.fromEntries(
     Object.entries({ ...splits, test }).map(([name, rows]) => [name, rows.length]),
   );
-  const report: QualityReport = {
+  const report = makeReport({ read, labelled, cleaned, limited, assigned, unlabelled, measured, sizes });
+  const header: DatasetHeader = {
+    version: 1,
+    task: labelled.task,
+    labels: report.classes.map((item) => item.label),
+    splits: sizes,
+    source: report.sources.join(', '),
+    digest: digestRows({ ...splits, test }),
+    ...(measured === undefined ? {} : { tokens: measured.tokens }),
+  };
+  await writeDataset(outputs.dataset, header, splits);
+  await writeTestSplit(outputs.test, header, test);
+  await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
+  reportRun(context, report, [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])]);
+}
+
+/** What each stage of preparing gave. */
+interface Stages {
+  readonly read: ReadRows;
+  readonly labelled: ReturnType<typeof settleLabels>;
+  readonly cleaned: ReturnType<typeof cleanAll>;
+  readonly limited: readonly RawRow[];
+  readonly assigned: AssignedRows;
+  readonly unlabelled: { readonly sources: readonly string[] };
+  readonly measured: Awaited<ReturnType<typeof measureTokens>>;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+function makeReport({
+  read,
+  labelled,
+  cleaned,
+  limited,
+  assigned,
+  unlabelled,
+  measured,
+  sizes,
+}: Stages): QualityReport {
+  return {
     version: 1,
     sources: [...read.sources, ...unlabelled.sources],
     rows: {
@@ -174,20 +213,6 @@ export async function prepare(
       ...(measured?.findings ?? []),
     ],
   };
-  const header: DatasetHeader = {
-    version: 1,
-    task: labelled.task,
-    labels: report.classes.map((item) => item.label),
-    splits: sizes,
-    source: report.sources.join(', '),
-    digest: digestRows({ ...splits, test }),
-    ...(measured === undefined ? {} : { tokens: measured.tokens }),
-  };
-  await writeDataset(outputs.dataset, header, splits);
-  await writeTestSplit(outputs.test, header, test);
-  await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
-  reportRun(context, report, [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])]);
 }
 
 function skippedFinding({ skipped }: ReadRows): QualityReport['findings'] {

@@ -208,6 +208,40 @@ function tell(
     });
 }
 
+/** What tuning mended and what it broke, beside the frozen features. */
+function tellChanges({ emit }: Pick<Context, 'emit'>, mended: readonly Row[], broken: readonly Row[]): void {
+  const quote = (row: Row): string => `"${row.text.replaceAll('\n', ' ').slice(0, 80)}" (${row.label ?? ''})`;
+  if (mended.length > 0)
+    emit({
+      type: 'finding',
+      text: `Errors of the frozen features that are mended: ${mended.length}, such as ${mended.slice(0, shownExamples).map(quote).join('; ')}.`,
+    });
+  if (broken.length > 0)
+    emit({ type: 'finding', text: `Answers that were right and are wrong now: ${broken.length}.` });
+}
+
+/** The model's answers to the test texts, and how often they stay when the texts are changed a little. */
+async function answerTest(
+  { inputs, seed, backend }: Pick<Context, 'inputs' | 'seed' | 'backend'>,
+  rows: readonly Row[],
+) {
+  const predictor = await openPredictor(inputs.trained, backend === undefined ? {} : { backend });
+  try {
+    const predictions = await predictor.predict(rows.map((row) => row.text));
+    const { labels } = predictor;
+    const given = predictions.map((prediction) => prediction.label);
+    return {
+      labels,
+      truth: rows.map((row) => labels.indexOf(row.label ?? '')),
+      answers: given.map((label) => labels.indexOf(label)),
+      probabilities: predictions.map((prediction) => prediction.probabilities),
+      consistency: await measureConsistency(predictor, rows, given, seed),
+    };
+  } finally {
+    predictor.dispose();
+  }
+}
+
 /** Tests and writes. */
 export async function runTest(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, backend, signal, downloadDir, emit } = context;
@@ -219,18 +253,7 @@ export async function runTest(context: Context): Promise<void> {
   const openings = await countOpening(rows, downloadDir);
   const dataset = await readDataset(inputs.dataset);
   emit({ type: 'progress', activity: 'answering', done: 0, total: rows.length, unit: 'texts' });
-  const predictor = await openPredictor(inputs.trained, backend === undefined ? {} : { backend });
-  const predictions = await predictor.predict(rows.map((row) => row.text));
-  const { labels } = predictor;
-  const truth = rows.map((row) => labels.indexOf(row.label ?? ''));
-  const answers = predictions.map((prediction) => labels.indexOf(prediction.label));
-  const consistency = await measureConsistency(
-    predictor,
-    rows,
-    predictions.map((prediction) => prediction.label),
-    seed,
-  );
-  predictor.dispose();
+  const { labels, truth, answers, probabilities, consistency } = await answerTest(context, rows);
   const metrics = measureClassification(truth, answers, labels);
   const baselines = await runBaselines({
     train: await dataset.rows('train'),
@@ -253,7 +276,6 @@ export async function runTest(context: Context): Promise<void> {
     answers,
     baselines.find((item) => item.id === 'frozen_probe'),
   );
-  const probabilities = predictions.map((prediction) => prediction.probabilities);
   const content = {
     version: 1,
     split: 'test',
@@ -276,13 +298,6 @@ export async function runTest(context: Context): Promise<void> {
     columns: ['change', 'same answer'],
     rows: consistency.map((item) => [item.name, percent(item.agreement)]),
   });
-  const quote = (row: Row): string => `"${row.text.replaceAll('\n', ' ').slice(0, 80)}" (${row.label ?? ''})`;
-  if (mended.length > 0)
-    emit({
-      type: 'finding',
-      text: `Errors of the frozen features that are mended: ${mended.length}, such as ${mended.slice(0, shownExamples).map(quote).join('; ')}.`,
-    });
-  if (broken.length > 0)
-    emit({ type: 'finding', text: `Answers that were right and are wrong now: ${broken.length}.` });
+  tellChanges(context, mended, broken);
   checkGate(params, metrics, comparisons);
 }

@@ -5,7 +5,7 @@ import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
 import { openModel, writeModel } from '@joyul/models';
 import { TrainingError, encodeRows, readHparams, readStrategy, trainClassifier } from '@joyul/training';
-import type { Hparams, Strategy, TrainResult, TrainingStart } from '@joyul/training';
+import type { Hparams, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
@@ -76,6 +76,27 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, seconds
   });
 }
 
+/** Tells how training goes while it goes. */
+function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onIteration' | 'onEvaluation'> {
+  return {
+    onIteration: ({ iteration, total, loss }) => {
+      emit({
+        type: 'progress',
+        activity: 'training',
+        done: iteration,
+        total,
+        unit: 'iterations',
+        detail: `iteration ${iteration} of ${total}, loss ${loss.toFixed(3)}`,
+      });
+      emit({ type: 'curve', name: 'training loss', x: iteration, y: loss });
+    },
+    onEvaluation: ({ iteration, loss, accuracy }) => {
+      emit({ type: 'curve', name: 'validation loss', x: iteration, y: loss });
+      emit({ type: 'curve', name: 'validation accuracy', x: iteration, y: accuracy });
+    },
+  };
+}
+
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -120,21 +141,7 @@ export async function runTrain(context: Context): Promise<void> {
     signal,
     ...(backend === undefined ? {} : { backend }),
     onStart,
-    onIteration: ({ iteration, total, loss }) => {
-      emit({
-        type: 'progress',
-        activity: 'training',
-        done: iteration,
-        total,
-        unit: 'iterations',
-        detail: `iteration ${iteration} of ${total}, loss ${loss.toFixed(3)}`,
-      });
-      emit({ type: 'curve', name: 'training loss', x: iteration, y: loss });
-    },
-    onEvaluation: ({ iteration, loss, accuracy }) => {
-      emit({ type: 'curve', name: 'validation loss', x: iteration, y: loss });
-      emit({ type: 'curve', name: 'validation accuracy', x: iteration, y: accuracy });
-    },
+    ...makeListeners(context),
   }).catch((error: unknown) => {
     if (error instanceof TrainingError)
       throw new StepFailure(error.code, error.message, { help: error.help, cause: error });

@@ -1,1 +1,2 @@
-export {};
+export { Rig } from './rig.ts';
+export type { Finished, Running, ToldEvent } from './rig.ts';

@@ -11,7 +11,8 @@ export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { scheduleFactor } from './schedule.ts';
-export { TrainingError, balanceClasses, findCut, trainClassifier } from './train-classifier.ts';
-export type { TrainOptions, TrainResult, TrainingStart } from './train-classifier.ts';
+export { balanceClasses, findCut, trainClassifier } from './train-classifier.ts';
+export { TrainingError } from './train-options.ts';
+export type { TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
 export { proveTrainability } from './trainability.ts';
 export type { TensorProof, Trainability } from './trainability.ts';

@@ -2,15 +2,17 @@ import { planPipeline } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
 import { printPlan } from '../terminal/print-plan.ts';
 
 /** `joyul plan`. */
 export const plan: Command = {
-  summary: 'show what would run and why; changes nothing',
   usage: `joyul plan [FILE] [flags]
 
-  Takes the flags of run; --json prints the plan as JSON.`,
+Shows what \`joyul run\` with the same flags would do, and why. Nothing is written.
+
+${pipelineHelp}
+      --json              the plan as JSON on stdout`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);
     const loaded = await loadFromArguments(args, args.positionals[0]);

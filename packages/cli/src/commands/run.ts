@@ -2,12 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
 import type { Event } from '@joyul/core';
-import { parseArguments } from '../args.ts';
+import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { cacheDir, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
 import { printPlan } from '../terminal/print-plan.ts';
 import { makeReporter } from '../terminal/reporter.ts';
+import { cacheDir } from '../user-folders.ts';
 
 const flags = {
   ...pipelineFlags,
@@ -36,20 +37,15 @@ function cancelOnInterrupt(onFirst: () => void): { readonly signal: AbortSignal;
 
 /** `joyul run`. */
 export const run: Command = {
-  summary: 'run a pipeline; what is fresh is reused',
   usage: `joyul run [FILE] [flags]
 
+Runs what is out of date and reuses the rest. Ctrl-C once ends it gracefully: steps write checkpoints,
+and the same command goes on from there.
+
   -n, --dry-run           show what would run and why; change nothing
-  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
-      --params-file FILE  params from a YAML file
-      --profile NAME      the pipeline's named changes
-      --seed N            decide every random draw
-      --from, --until, --only STEP[,STEP]   run a part of the pipeline
-  -f, --force             run every step again
-      --force-step STEP   run one step again
   -k, --keep-going        go on with what does not need a failed step
-  -j, --jobs N            steps that may run at once
-      --backend NAME      tensorflow, wasm or cpu
+  -j, --jobs N            steps that may run at once; the default is the number of cores
+${pipelineHelp}
       --json              events as JSON lines on stdout`,
   async run(argv) {
     const args = parseArguments(argv, flags);
@@ -65,13 +61,13 @@ export const run: Command = {
     const interrupt = cancelOnInterrupt(() => {
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
     });
-    const jobs = args.value('jobs');
+    const jobs = readWholeNumber(args, 'jobs', 1);
     try {
       const result = await runPipeline(graph, {
         ...options,
         downloadDir: join(cacheDir(), 'downloads'),
         keepGoing: args.has('keep-going'),
-        ...(jobs === undefined ? {} : { jobs: Math.max(1, Number(jobs)) }),
+        ...(jobs === undefined ? {} : { jobs }),
         signal: interrupt.signal,
         onEvent: (event: Event) => {
           reporter.onEvent(event);

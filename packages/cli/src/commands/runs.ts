@@ -1,8 +1,8 @@
 import { formatDuration, listRunIds, readRunRecord } from '@joyul/core';
-import { parseArguments } from '../args.ts';
+import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { findProject } from '../pipeline-options.ts';
+import { findProject } from '../project.ts';
 import { formatTable } from '../terminal/format-run.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 
@@ -14,12 +14,16 @@ const flags = {
 
 /** `joyul runs`. */
 export const runs: Command = {
-  summary: 'list the runs of this project, the newest first',
-  usage: `joyul runs [--limit N] [--json]`,
+  usage: `joyul runs [flags]
+
+Lists the runs of this project, the newest first.
+
+      --limit N           at most N; the default is 20
+      --json              whole records as JSON`,
   run(argv) {
     const args = parseArguments(argv, flags);
     const projectDir = findProject(process.cwd());
-    const ids = [...listRunIds(projectDir)].reverse().slice(0, Number(args.value('limit') ?? 20));
+    const ids = [...listRunIds(projectDir)].reverse().slice(0, readWholeNumber(args, 'limit', 1) ?? 20);
     const records = ids.flatMap((id) => readRunRecord(projectDir, id) ?? []);
     if (args.has('json')) process.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
     else if (records.length === 0) process.stdout.write('No runs yet. `joyul run` makes one.\n');

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { UsageError, parseArguments } from '../args.ts';
+import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { UsageError } from '../usage-error.ts';
 
 const flags = {
   port: { type: 'string', short: 'p' },
@@ -13,7 +14,6 @@ const flags = {
 
 /** `joyul serve`. */
 export const serve: Command = {
-  summary: 'answer over HTTP with a deployed model',
   usage: `joyul serve FOLDER [flags]
 
   -p, --port N            the default is 8080; 0 takes a free one

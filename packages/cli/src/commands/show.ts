@@ -1,14 +1,14 @@
 import { readRunRecord, renderReport } from '@joyul/core';
-import { UsageError, parseArguments } from '../args.ts';
+import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { findProject } from '../pipeline-options.ts';
+import { findProject } from '../project.ts';
+import { UsageError } from '../usage-error.ts';
 
 const flags = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
 /** `joyul show`. */
 export const show: Command = {
-  summary: 'print the report of a run',
   usage: `joyul show [RUN] [--json]
 
   RUN is an id from \`joyul runs\`, or its end; the default is the last run.`,

@@ -1,23 +1,31 @@
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import {
+  pipelineFlags,
+  pipelineHelp,
+  printDiagnostics,
+  printDiagnosticsAsJson,
+  readPipeline,
+} from '../pipeline-options.ts';
 
 /** `joyul validate`. */
 export const validate: Command = {
-  summary: 'check a pipeline: every problem at once, with its place',
   usage: `joyul validate [FILE] [flags]
 
-  -s, --set NAME=VALUE    as in run
-      --params-file FILE  as in run
-      --profile NAME      as in run
-      --json              problems as JSON on stdout`,
+Checks a pipeline and tells every problem at once: file, line and column, what is wrong, what to type.
+Nothing is run or written.
+
+${pipelineHelp}
+      --json              problems as a JSON list on stdout`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);
-    const loaded = await loadFromArguments(args, args.positionals[0]);
-    if (loaded === undefined) return exitCodes.badPipeline;
+    const { ready, diagnostics } = await readPipeline(args, args.positionals[0]);
+    if (args.has('json')) printDiagnosticsAsJson(diagnostics);
+    else printDiagnostics(diagnostics);
+    if (ready === undefined) return exitCodes.badPipeline;
     if (!args.has('json'))
-      process.stdout.write(`${loaded.graph.file} is valid: ${loaded.graph.steps.length} steps.\n`);
+      process.stdout.write(`${ready.graph.file} is valid: ${ready.graph.steps.length} steps.\n`);
     return exitCodes.done;
   },
 };

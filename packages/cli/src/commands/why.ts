@@ -1,16 +1,19 @@
 import { describeChange, explainStep, findNearest, leftOutOnPurpose } from '@joyul/core';
-import { UsageError, parseArguments } from '../args.ts';
+import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** `joyul why`. */
 export const why: Command = {
-  summary: 'say why a step would run: what changed since it last succeeded',
   usage: `joyul why STEP [FILE] [flags]
 
-  Takes the flags of run, so \`joyul why train -s learning_rate=1e-4\` asks about a change.
+Says what changed since a step last succeeded, field by field. A change that is not made yet can be asked
+about: \`joyul why train -s learning_rate=1e-4\`.
+
+${pipelineHelp}
       --json              the changed fields and the whole record as JSON`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);

@@ -1,5 +1,5 @@
 import type { DiagnosticCode } from './catalogue.ts';
-export type { CatalogueCode, DiagnosticCode } from './catalogue.ts';
+export type { DiagnosticCode } from './catalogue.ts';
 import type { Source, SourceRange } from './source.ts';
 
 /** Something that a user should know about a pipeline. */

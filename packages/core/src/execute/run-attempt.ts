@@ -85,6 +85,29 @@ function checkReads(step: GraphStep, inspection: Inspection, { graph, store }: A
   });
 }
 
+/** What a worker is told to do. */
+function makeOrder(
+  step: GraphStep,
+  inspection: Inspection,
+  folders: Readonly<Record<string, string>>,
+  outputs: KnownOutputs,
+  { graph, store, downloadDir, backend }: AttemptContext,
+): WorkOrder {
+  return {
+    entry: step.plugin.entry,
+    stepId: step.id,
+    params: step.params,
+    inputs: materializeInputs(step, outputs, store),
+    outputs: folders,
+    scratch: store.scratchFolder(inspection.fingerprint),
+    projectDir: graph.projectDir,
+    downloadDir,
+    seed: inspection.record.seed,
+    env: step.environment,
+    ...(backend === undefined ? {} : { backend }),
+  };
+}
+
 /** Runs one attempt of a step and publishes its outputs, whole or not at all. */
 export async function runAttempt(
   step: GraphStep,
@@ -99,21 +122,10 @@ export async function runAttempt(
   try {
     for (const port of Object.keys(step.outputs)) mkdirSync(join(work, port));
     const writes = workspaceWrites(step, graph.projectDir);
-    const order: WorkOrder = {
-      entry: step.plugin.entry,
-      stepId: step.id,
-      params: step.params,
-      inputs: materializeInputs(step, outputs, store),
-      outputs: Object.fromEntries(
-        Object.keys(step.outputs).map((port) => [port, writes[port] ?? join(work, port)]),
-      ),
-      scratch: store.scratchFolder(inspection.fingerprint),
-      projectDir: graph.projectDir,
-      downloadDir: options.downloadDir,
-      seed: inspection.record.seed,
-      env: step.environment,
-      ...(options.backend === undefined ? {} : { backend: options.backend }),
-    };
+    const folders = Object.keys(step.outputs).map(
+      (port) => [port, writes[port] ?? join(work, port)] as const,
+    );
+    const order = makeOrder(step, inspection, Object.fromEntries(folders), outputs, options);
     const onEvent = (event: StepEvent): void => {
       if (isKept(event)) kept.push(event);
       listener.onEvent(event);

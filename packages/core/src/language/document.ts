@@ -86,11 +86,6 @@ export function parseDocument(
   return { diagnostics: found, document: makeDocument(tree) };
 }
 
-/** The root of a document, which must be a map. */
-export function asMap(document: ParsedDocument): MapTree | undefined {
-  return document.tree.kind === 'map' ? document.tree : undefined;
-}
-
 const lineAt = (text: string, offset: number): string =>
   text.slice(text.lastIndexOf('\n', offset - 1) + 1, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
 

@@ -61,15 +61,18 @@ export function describeSchema(schema: Schema): string {
   if ('const' in schema) return JSON.stringify(schema['const']);
   if (typeof schema['pattern'] === 'string' && typeof schema['description'] === 'string')
     return schema['description'].replace(/\.$/, '');
-  const types = [schema['type'] ?? 'object'].flat().map((type) => typeWords[String(type)] ?? String(type));
+  const types = [schema['type'] ?? 'object'].flat().map((type) => typeWords[written(type)] ?? written(type));
   return [orList(types), ...describeLimits(schema)].join(' ');
 }
+
+/** A value of a schema as it is typed in YAML. */
+const written = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 function describeLimits(schema: Schema): readonly string[] {
   const words: string[] = [];
   const say = (keyword: string, text: string): void => {
     if (schema[keyword] !== undefined)
-      words.push(`${words.length > 0 ? 'and ' : ''}${text} ${String(schema[keyword])}`);
+      words.push(`${words.length > 0 ? 'and ' : ''}${text} ${written(schema[keyword])}`);
   };
   say('minimum', 'of at least');
   say('exclusiveMinimum', 'above');
@@ -216,25 +219,21 @@ function showExample(schema: Schema): string | undefined {
     first(schema['enum']) ??
     schema['minimum'] ??
     schema['const'];
-  return value === undefined || value === null
-    ? undefined
-    : typeof value === 'object'
-      ? JSON.stringify(value)
-      : String(value);
+  return value === undefined || value === null ? undefined : written(value);
 }
 
 /** Something to type instead. */
 function helpFor(schema: Schema, key: string, found: unknown): string | undefined {
   const isKey = !/^\d*$/.test(key);
-  const written = (value: string): string => (isKey ? `\`${key}: ${value}\`` : `\`${value}\``);
+  const quoted = (value: string): string => (isKey ? `\`${key}: ${value}\`` : `\`${value}\``);
   const types = [schema['type'] ?? []].flat();
   if (types.includes('boolean') && typeof found === 'string' && /^(yes|no|on|off|y|n)$/i.test(found))
-    return `In YAML 1.2, ${found} is a text; write ${written(/^(yes|on|y)$/i.test(found) ? 'true' : 'false')}.`;
+    return `In YAML 1.2, ${found} is a text; write ${quoted(/^(yes|on|y)$/i.test(found) ? 'true' : 'false')}.`;
   const isNumeric = types.includes('number') || types.includes('integer');
   if (isNumeric && typeof found === 'string' && found.trim() !== '' && Number.isFinite(Number(found)))
-    return `Remove the quotes: ${written(found.trim())}.`;
+    return `Remove the quotes: ${quoted(found.trim())}.`;
   if (types.length === 1 && types[0] === 'array' && typeof found === 'string')
-    return `Write a list: ${written(`[${found}]`)}.`;
+    return `Write a list: ${quoted(`[${found}]`)}.`;
   const choices = Array.isArray(schema['enum'])
     ? schema['enum']
     : [schema['anyOf'] ?? []]
@@ -243,5 +242,5 @@ function helpFor(schema: Schema, key: string, found: unknown): string | undefine
   const nearest = typeof found === 'string' ? findNearest(found, choices.map(String)) : undefined;
   if (nearest !== undefined) return `Did you mean "${nearest}"?`;
   const example = showExample(schema);
-  return example === undefined ? undefined : `Write a value such as ${written(example)}.`;
+  return example === undefined ? undefined : `Write a value such as ${quoted(example)}.`;
 }

@@ -267,9 +267,7 @@ class StepMaker {
     );
     const plain = entries
       .filter(([, value]) => !isSecret(value) && value !== null && value !== undefined)
-      .map(
-        ([key, value]) => [key, typeof value === 'object' ? JSON.stringify(value) : String(value)] as const,
-      );
+      .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)] as const);
     return {
       environment: Object.fromEntries(plain),
       ...(secrets.length === 0 ? {} : { secretEnvironment: Object.fromEntries(secrets) }),

@@ -41,7 +41,7 @@ export function validateValue(schema: object, value: unknown): readonly ErrorObj
   if (fits(schema, value)) return [];
   const check = compiled.get(schema) ?? getAjv().compile(schema);
   compiled.set(schema, check);
-  if (check(value) === true) return [];
+  if (check(value)) return [];
   const errors = check.errors ?? [];
   const kept = errors.filter((error) => !isAtSecret(value, error));
   // A union that failed only because of the secret inside it has nothing else to say.

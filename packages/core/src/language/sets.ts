@@ -19,7 +19,7 @@ export interface Sets {
 /** A command-line value: JSON where it is JSON, else the text itself. */
 function parseSetValue(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text) as unknown; // Any value may be set; params check theirs.
   } catch {
     return text;
   }

@@ -1,0 +1,114 @@
+/** Finds the command that was named and runs it; nothing else is loaded. */
+import { readFileSync } from 'node:fs';
+import type { Command } from './command.ts';
+import { exitCodes } from './exit-codes.ts';
+import { UsageError } from './usage-error.ts';
+
+/** A command before it is loaded: the list of commands needs no more than its summary. */
+interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** All commands, in the order in which a person meets them. */
+const commands: Readonly<Record<string, CommandEntry>> = {
+  validate: {
+    summary: 'check a pipeline: every problem at once, with its place',
+    load: async () => (await import('./commands/validate.ts')).validate,
+  },
+  plan: {
+    summary: 'show what would run and why; changes nothing',
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  run: {
+    summary: 'run a pipeline; what is fresh is reused',
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  why: {
+    summary: 'say why a step would run: what changed since it last succeeded',
+    load: async () => (await import('./commands/why.ts')).why,
+  },
+  runs: {
+    summary: 'list the runs of this project, the newest first',
+    load: async () => (await import('./commands/runs.ts')).runs,
+  },
+  show: {
+    summary: 'print the report of a run, or of one of its steps',
+    load: async () => (await import('./commands/show.ts')).show,
+  },
+  graph: {
+    summary: 'draw the steps and what flows between them',
+    load: async () => (await import('./commands/graph.ts')).graph,
+  },
+  serve: {
+    summary: 'answer over HTTP with a deployed model',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  doctor: {
+    summary: 'look at this machine: what works, what is missing, what mends it',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+};
+
+function readVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string; // npm's format.
+  };
+  return manifest.version;
+}
+
+function formatHelp(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return `joyul: fine-tunes pretrained models by declared pipelines
+
+usage: joyul COMMAND [ARGUMENT...] [FLAG...]
+
+${lines.join('\n')}
+
+\`joyul COMMAND --help\` tells more. NO_COLOR, CI and FORCE_COLOR are honoured.
+Exit codes: 0 done, 1 a step failed, 2 bad usage or pipeline, 3 a gate refused, 75 stopped at a checkpoint, 130 interrupted.
+`;
+}
+
+async function findCommand(name: string): Promise<Command> {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry.load();
+  const { findNearest } = await import('@joyul/core');
+  const nearest = findNearest(name, Object.keys(commands));
+  throw new UsageError(
+    `There is no command "${name}". ${nearest === undefined ? '`joyul --help` lists them.' : `Did you mean "${nearest}"?`}`,
+  );
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const [name = '--help', ...rest] = argv;
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${readVersion()}\n`);
+    return exitCodes.done;
+  }
+  if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
+    process.stdout.write(formatHelp());
+    return exitCodes.done;
+  }
+  const isHelp = name === 'help' || rest.some((item) => item === '--help' || item === '-h');
+  const command = await findCommand(name === 'help' ? (rest[0] ?? '') : name);
+  if (!isHelp) return command.run(rest);
+  process.stdout.write(`${command.usage}\n`);
+  return exitCodes.done;
+}
+
+/** Runs a command line and gives the exit code; what the user mistyped is told in one line. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  // A reader that ends early, such as `| head`, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return exitCodes.badPipeline;
+  }
+}

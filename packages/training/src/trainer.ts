@@ -1,0 +1,209 @@
+import { momentNames } from '@joyul/compute';
+import type { Session } from '@joyul/compute';
+import type { NamedTensor } from '@joyul/models';
+import type { Batch, Example } from './batches.ts';
+import { makeBatches, makeEpoch, padBatch } from './batches.ts';
+import type { Evaluation, TrainingState } from './checkpoint.ts';
+import { saveCheckpoint } from './checkpoint.ts';
+import { entryNames } from './classifier-program.ts';
+import type { CachedStates } from './encoder.ts';
+import { padStates } from './encoder.ts';
+import { scheduleFactor } from './schedule.ts';
+import type { TrainOptions } from './train-options.ts';
+import { TrainingError } from './train-options.ts';
+
+/** One run of training; made, run and thrown away by {@link trainClassifier}. */
+export class Trainer {
+  readonly #options: TrainOptions;
+  readonly #session: Session;
+  readonly #trained: readonly string[];
+  readonly #buckets: readonly number[];
+  readonly #states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+  #state: TrainingState;
+  #best: readonly NamedTensor[] = [];
+
+  constructor(parts: {
+    readonly options: TrainOptions;
+    readonly session: Session;
+    readonly trained: readonly string[];
+    readonly buckets: readonly number[];
+    readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+    readonly state: TrainingState;
+  }) {
+    this.#options = parts.options;
+    this.#session = parts.session;
+    this.#trained = parts.trained;
+    this.#buckets = parts.buckets;
+    this.#states = parts.states;
+    this.#state = parts.state;
+  }
+
+  get state(): TrainingState {
+    return this.#state;
+  }
+
+  get best(): readonly NamedTensor[] {
+    return this.#best;
+  }
+
+  /** Takes the best weights of a checkpoint over. */
+  restoreBest(best: readonly NamedTensor[]): void {
+    this.#best = best;
+  }
+
+  #inputs(
+    batch: Batch,
+    examples: readonly Example[],
+    split: 'train' | 'validation',
+  ): Record<string, Float32Array | Int32Array> {
+    const { hparams, padId, model } = this.#options;
+    const { ids, mask, labels } = padBatch(batch, examples, hparams.batch_size, padId);
+    if (this.#states === undefined) return { ids, mask, labels };
+    return {
+      states: padStates(
+        this.#states[split],
+        batch.indices,
+        hparams.batch_size,
+        batch.time,
+        model.config.hiddenSize,
+      ),
+      mask,
+      labels,
+    };
+  }
+
+  async #trainOn(batch: Batch, factor: number): Promise<void> {
+    const { hparams, train } = this.#options;
+    const iteration = this.#state.iteration;
+    const outputs = await this.#session.run(entryNames.train(batch.time), {
+      ...this.#inputs(batch, train, 'train'),
+      learningRate: hparams.learning_rate * factor,
+      headLearningRate: hparams.head_learning_rate * factor,
+      beta1Power: 0.9 ** (iteration + 1),
+      beta2Power: 0.999 ** (iteration + 1),
+    });
+    const loss = outputs['loss']?.[0] ?? Number.NaN;
+    const gradientNorm = outputs['gradientNorm']?.[0] ?? Number.NaN;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw new TrainingError(
+        'LOSS_NOT_FINITE',
+        `At iteration ${iteration + 1} the loss is ${loss} and the gradient norm ${gradientNorm}.`,
+        `Lower learning_rate (it is ${hparams.learning_rate}), or raise warmup_ratio.`,
+      );
+    }
+    if (gradientNorm === 0) {
+      throw new TrainingError(
+        'NO_GRADIENT',
+        `At iteration ${iteration + 1} every gradient is zero: nothing can be learned from this batch.`,
+        'Check that rows have labels and that the strategy trains at least one block.',
+      );
+    }
+    this.#state = {
+      ...this.#state,
+      iteration: iteration + 1,
+      trainLosses: [...this.#state.trainLosses, { iteration, loss, gradientNorm }],
+    };
+  }
+
+  /** Loss and accuracy on the validation split; the best weights so far are kept. */
+  async evaluate(epoch: number): Promise<void> {
+    const { validation, hparams } = this.#options;
+    let loss = 0;
+    let correct = 0;
+    for (const batch of makeBatches(validation, this.#buckets, hparams.batch_size)) {
+      const { labels, ...inputs } = this.#inputs(batch, validation, 'validation');
+      const { logits, predicted } = await this.#session.run(entryNames.predict(batch.time), inputs);
+      if (!(logits instanceof Float32Array) || labels === undefined)
+        throw new Error('Internal error: no logits.');
+      const classes = logits.length / hparams.batch_size;
+      batch.indices.forEach((_, row) => {
+        const label = labels[row] ?? 0;
+        loss += crossEntropy(logits.subarray(row * classes, (row + 1) * classes), label);
+        if (predicted?.[row] === label) correct++;
+      });
+    }
+    const count = Math.max(1, validation.length);
+    const evaluation: Evaluation = {
+      iteration: this.#state.iteration,
+      epoch,
+      loss: loss / count,
+      accuracy: correct / count,
+    };
+    const isBest = this.#state.best === undefined || evaluation.loss < this.#state.best.loss;
+    if (isBest) this.#best = await this.#readTrained();
+    this.#state = {
+      ...this.#state,
+      evaluations: [...this.#state.evaluations, evaluation],
+      best: isBest ? evaluation : this.#state.best,
+      badEvaluations: isBest ? 0 : this.#state.badEvaluations + 1,
+    };
+    this.#options.onEvaluation?.(evaluation);
+  }
+
+  async #readTrained(
+    suffix: (name: string) => readonly string[] = (name) => [name],
+  ): Promise<readonly NamedTensor[]> {
+    const values = await this.#session.read(this.#trained.flatMap(suffix));
+    return Object.entries(values).map(([name, data]) => ({ name, shape: [data.length], data }));
+  }
+
+  async checkpoint(): Promise<void> {
+    const { scratchDir } = this.#options;
+    if (scratchDir === undefined) return;
+    const tensors = await this.#readTrained((name) => [name, ...momentNames(name)]);
+    await saveCheckpoint(scratchDir, { state: this.#state, tensors, best: this.#best });
+  }
+
+  /** Trains to the end and tells why it stopped. */
+  async run(): Promise<string> {
+    const { hparams, train, seed, signal, onIteration } = this.#options;
+    const perEpoch = makeEpoch(train, this.#buckets, hparams.batch_size, seed).length;
+    const total = perEpoch * hparams.epochs;
+    const warmup = Math.ceil(total * hparams.warmup_ratio);
+    const every = Math.max(1, Math.ceil(perEpoch / Math.max(1, hparams.evals_per_epoch)));
+    const isDue = (iteration: number): boolean =>
+      iteration % perEpoch === 0 || (iteration % perEpoch) % every === 0;
+    const hasStopped = (): boolean =>
+      hparams.early_stopping_patience > 0 && this.#state.badEvaluations >= hparams.early_stopping_patience;
+    // Before the first iteration, so that a fault in evaluating or saving shows at once and not after an epoch.
+    if (this.#state.evaluations.length === 0) {
+      await this.evaluate(0);
+      await this.checkpoint();
+    }
+    for (let epoch = Math.floor(this.#state.iteration / perEpoch); epoch < hparams.epochs; epoch++) {
+      const batches = makeEpoch(train, this.#buckets, hparams.batch_size, (seed + epoch * 0x9e3779b1) >>> 0);
+      for (const batch of batches.slice(this.#state.iteration - epoch * perEpoch)) {
+        if (hasStopped())
+          return `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`;
+        if (signal?.aborted === true) {
+          await this.checkpoint();
+          signal.throwIfAborted();
+        }
+        await this.#trainOn(
+          batch,
+          scheduleFactor(hparams.lr_scheduler, this.#state.iteration, total, warmup),
+        );
+        const last = this.#state.trainLosses.at(-1);
+        if (last !== undefined)
+          onIteration?.({
+            iteration: this.#state.iteration,
+            total,
+            loss: last.loss,
+            gradientNorm: last.gradientNorm,
+          });
+        if (!isDue(this.#state.iteration)) continue;
+        await this.evaluate(this.#state.iteration / perEpoch);
+        await this.checkpoint();
+      }
+    }
+    return hasStopped()
+      ? `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`
+      : `all ${hparams.epochs} epochs were done`;
+  }
+}
+
+function crossEntropy(logits: Float32Array, label: number): number {
+  const largest = Math.max(...logits);
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+  return largest + Math.log(sum) - (logits[label] ?? 0);
+}

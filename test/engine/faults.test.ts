@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Rig } from '@joyul/testing';
+import type { Running } from '@joyul/testing';
+import { describe, expect, test } from 'vitest';
+
+/** One step that tells when it has begun and goes on when it is told to. */
+const slow = `
+name: slow
+steps:
+  work:
+    uses: command
+    with:
+      run: "echo x >> count; echo half > out.txt; touch begun; while [ ! -e go ]; do sleep 0.05; done; echo whole > out.txt"
+      outputs: { text: out.txt }
+  after: { uses: command, with: { run: "cat $JOYUL_INPUT_0/file > after.txt", outputs: { text: after.txt } }, inputs: { inputs: work.text } }
+`;
+
+function kill(running: Running, signal: NodeJS.Signals): void {
+  const { pid } = running.process;
+  if (pid !== undefined) process.kill(pid, signal);
+}
+
+/** Lets the slow step go on in a new run; gives the exit code and what the last step wrote. */
+async function runAgain(rig: Rig): Promise<readonly [number | null, string]> {
+  await rig.write({ go: '' });
+  const { exitCode } = await rig.run();
+  return [exitCode, await rig.read('after.txt')];
+}
+
+test('a step that fails after a part of its output is not a hit', async () => {
+  await using rig = await Rig.create();
+  const failing = (exit: number): string =>
+    `name: p\nsteps:\n  a: { uses: command, with: { run: "echo half > out.txt; exit ${exit}", outputs: { text: out.txt } } }\n`;
+  await rig.write({ 'pipeline.yaml': failing(7) });
+  const failed = await rig.run();
+  expect(failed.exitCode).toBe(1);
+  expect(failed.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    failure: { code: 'EXIT_7', exitCode: 7 },
+  });
+  expect((await rig.run()).ran).toEqual(['a']);
+});
+
+test('after kill -9 in the middle the next run goes on, without unlocking anything by hand', async () => {
+  await using rig = await Rig.create();
+  await rig.write({ 'pipeline.yaml': slow });
+  const running = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun');
+  kill(running, 'SIGKILL');
+  await running.finished;
+  expect(await runAgain(rig)).toEqual([0, 'whole\n']);
+});
+
+test('a child that outlives a killed run cannot change what the next run stores', async () => {
+  await using rig = await Rig.create();
+  // The child leaves the group and writes until it is told to stop.
+  const orphan = `
+name: orphan
+steps:
+  work:
+    uses: command
+    with:
+      run: "setsid sh -c 'while [ ! -e stop ]; do echo orphan >> out.txt; sleep 0.02; done' & echo whole > out.txt; touch begun; if [ ! -e go ]; then sleep 60; fi; touch stop; sleep 0.2; echo whole > out.txt"
+      outputs: { text: out.txt }
+`;
+  await rig.write({ 'pipeline.yaml': orphan });
+  const running = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun');
+  kill(running, 'SIGKILL');
+  await running.finished;
+  await rig.write({ go: '' });
+  expect((await rig.run()).exitCode).toBe(0);
+  expect(await rig.read('out.txt')).toBe('whole\n');
+  expect((await rig.run()).reused).toEqual(['work']);
+});
+
+test('a declared output that was never written is an error that names it', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml':
+      'name: p\nsteps:\n  a: { uses: command, with: { run: "true", outputs: { text: out/never.txt } } }\n',
+  });
+  const result = await rig.run();
+  expect(result.exitCode).toBe(1);
+  expect(result.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    failure: { code: 'OUTPUT_MISSING', message: expect.stringContaining('out/never.txt') as string },
+  });
+});
+
+test('of two runs at once the second waits and then reuses', async () => {
+  await using rig = await Rig.create();
+  await rig.write({ 'pipeline.yaml': slow });
+  const first = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun');
+  const second = rig.start('run', 'pipeline.yaml', '--json');
+  await sleep(1000);
+  await rig.write({ go: '' });
+  const results = await Promise.all([first.finished, second.finished]);
+  expect(results.map((result) => result.exitCode)).toEqual([0, 0]);
+  expect(await rig.count('count')).toBe(1);
+  expect(results[1]?.events.some((event) => event.kind === 'step-waiting')).toBe(true);
+});
+
+test('an input that changes while a step reads it fails the step and caches nothing', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml':
+      'name: p\nsteps:\n  a: { uses: command, with: { run: "cat source.txt > out.txt; touch begun; while [ ! -e go ]; do sleep 0.05; done", reads: [source.txt], outputs: { text: out.txt } } }\n',
+    'source.txt': 'before\n',
+  });
+  const running = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun');
+  await rig.write({ 'source.txt': 'after!\n', go: '' });
+  const result = await running.finished;
+  expect(result.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    failure: { code: 'INPUT_CHANGED' },
+  });
+  expect((await rig.run()).ran).toEqual(['a']);
+  expect(await rig.read('out.txt')).toBe('after!\n');
+});
+
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+  test('ends the step and its children, leaves with 130, and loses nothing', async () => {
+    await using rig = await Rig.create();
+    await rig.write({ 'pipeline.yaml': slow });
+    const running = rig.start('run', 'pipeline.yaml', '--json');
+    await rig.waitFor('begun');
+    kill(running, signal);
+    const result = await running.finished;
+    expect(result.exitCode).toBe(130);
+    expect(result.events.at(-1)).toMatchObject({ kind: 'run-ended', end: 'cancelled' });
+    expect(await runAgain(rig)).toEqual([0, 'whole\n']);
+  });
+});
+
+test('a missing input file is told before anything runs it', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml':
+      'name: p\nsteps:\n  a: { uses: command, with: { run: "cat gone.txt > out.txt", reads: [gone.txt], outputs: { text: out.txt } } }\n',
+  });
+  const result = await rig.run();
+  expect(result.exitCode).toBe(1);
+  expect(result.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    failure: { code: 'FILE_MISSING', message: '"gone.txt" does not exist in the project.' },
+  });
+});
+
+test('a failed step is tried again as its retry says, and only for the codes it names', async () => {
+  await using rig = await Rig.create();
+  const retry = (on: string): string =>
+    `name: p\nsteps:\n  a: { uses: command, with: { run: "echo x >> count; exit 9", outputs: {} }, retry: { attempts: 3, delay: 10ms, on: [${on}] } }\n`;
+  await rig.write({ 'pipeline.yaml': retry('9') });
+  await rig.run();
+  expect(await rig.count('count')).toBe(3);
+  await rig.write({ 'pipeline.yaml': retry('8') });
+  await rig.run();
+  expect(await rig.count('count')).toBe(4);
+});
+
+test('a step that takes too long is ended', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml': 'name: p\nsteps:\n  a: { uses: command, with: { run: "sleep 60" }, timeout: 300ms }\n',
+  });
+  const result = await rig.run();
+  expect(result.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    failure: { code: 'TIMEOUT' },
+  });
+});
+
+test('a failure blocks what needs it; --keep-going runs the rest', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml': `
+name: p
+steps:
+  bad: { uses: command, with: { run: "exit 1", outputs: { text: bad.txt } } }
+  needy: { uses: command, with: { run: "true" }, inputs: { inputs: bad.text } }
+  first: { uses: command, with: { run: "sleep 0.3; echo x > first.txt", outputs: { text: first.txt } } }
+  free: { uses: command, with: { run: "true" }, inputs: { inputs: first.text } }
+`,
+  });
+  const ends = async (...args: readonly string[]): Promise<Record<string, string>> => {
+    const { events } = await rig.run(...args);
+    return Object.fromEntries(
+      events.flatMap((event) => (event.kind === 'step-ended' ? [[event.stepId, event.end]] : [])) as [
+        string,
+        string,
+      ][],
+    );
+  };
+  expect(await ends()).toMatchObject({ bad: 'failed', needy: 'blocked', free: 'blocked' });
+  expect(await ends('--keep-going')).toMatchObject({ bad: 'failed', needy: 'blocked', free: 'succeeded' });
+});
