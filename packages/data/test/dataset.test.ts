@@ -26,7 +26,11 @@ const header: DatasetHeader = {
 
 async function withFolder(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'joyul-dataset-'));
-  await work(dir).finally(() => rm(dir, { recursive: true }));
+  try {
+    await work(dir);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 }
 
 test('a data set comes back as it was written; a split that is not there is empty', async () => {

@@ -58,7 +58,11 @@ async function openSmall(settings: object = { pad_token: '[PAD]' }): Promise<Tok
   const dir = await mkdtemp(join(tmpdir(), 'joyul-tokenizer-'));
   await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(small));
   await writeFile(join(dir, 'tokenizer_config.json'), JSON.stringify(settings));
-  return openTokenizer(dir).finally(() => rm(dir, { recursive: true }));
+  try {
+    return await openTokenizer(dir);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 }
 
 test('a text gets the first and the last token, and no padding', async () => {

@@ -97,6 +97,14 @@ function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onI
   };
 }
 
+function checkTrainability({ trainability: { violations } }: TrainResult): void {
+  if (violations.length === 0) return;
+  throw new StepFailure('TRAINABILITY', 'Weights did not move as planned.', {
+    problems: violations.map((message) => ({ message })),
+    help: 'This is a fault in the training code or in the strategy: please report it.',
+  });
+}
+
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -147,12 +155,7 @@ export async function runTrain(context: Context): Promise<void> {
       throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
     throw error;
   });
-  if (result.trainability.violations.length > 0) {
-    throw new StepFailure('TRAINABILITY', 'Weights did not move as planned.', {
-      problems: result.trainability.violations.map((message) => ({ message })),
-      help: 'This is a fault in the training code or in the strategy: please report it.',
-    });
-  }
+  checkTrainability(result);
   const rawConfig = {
     ...model.rawConfig,
     joyul: { maxLength: hparams.max_length, pooling: strategy.pooling, tokenizerDigest: tokenizer.digest },

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Source, SourceRange } from '../diagnostics/source.ts';
-import type { MapTree, Tree, TreePath } from './tree.ts';
+import type { Tree, TreePath } from './tree.ts';
 import { findTree, toValue } from './tree.ts';
 import { TreeBuilder } from './tree-builder.ts';
 
