@@ -12,6 +12,10 @@ interface CommandEntry {
 
 /** All commands, in the order in which a person meets them. */
 const commands: Readonly<Record<string, CommandEntry>> = {
+  init: {
+    summary: 'make a project with a pipeline that runs',
+    load: async () => (await import('./commands/init.ts')).init,
+  },
   validate: {
     summary: 'check a pipeline: every problem at once, with its place',
     load: async () => (await import('./commands/validate.ts')).validate,
@@ -36,6 +40,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the report of a run, or of one of its steps',
     load: async () => (await import('./commands/show.ts')).show,
   },
+  diff: {
+    summary: 'compare two runs: what was changed, and what came of it',
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
   graph: {
     summary: 'draw the steps and what flows between them',
     load: async () => (await import('./commands/graph.ts')).graph,
@@ -43,6 +51,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   serve: {
     summary: 'answer over HTTP with a deployed model',
     load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  schema: {
+    summary: 'print the JSON Schema of pipeline files, for editors',
+    load: async () => (await import('./commands/schema.ts')).schema,
   },
   doctor: {
     summary: 'look at this machine: what works, what is missing, what mends it',

@@ -32,12 +32,14 @@ export function findPipelineFile(named: string | undefined): string {
   if (named !== undefined) {
     if (existsSync(named) && statSync(named).isFile()) return resolve(named);
     throw new UsageError(
-      `There is no pipeline file ${named}.${files.length === 0 ? '' : ` Here are ${shown}.`}`,
+      `There is no pipeline file ${named}.${files.length === 0 ? ' `joyul init` makes a project with one.' : ` Here are ${shown}.`}`,
     );
   }
   const [only] = files;
   if (only === undefined)
-    throw new UsageError('No pipeline file was named and none was found here. Name one.');
+    throw new UsageError(
+      'No pipeline file was named and none was found here. Name one, or make a project with `joyul init`.',
+    );
   if (files.length > 1) throw new UsageError(`Name one of the pipelines: ${shown}.`);
   return only;
 }

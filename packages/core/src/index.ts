@@ -1,3 +1,5 @@
+export { compareRuns } from './compare-runs.ts';
+export type { MetricChange, StepComparison } from './compare-runs.ts';
 export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
@@ -15,6 +17,7 @@ export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
 export type { PluginCatalog } from './graph/plugin-catalog.ts';
 export { selectSteps } from './graph/select-steps.ts';
 export type { Selection } from './graph/select-steps.ts';
+export { makeEditorSchema } from './language/editor-schema.ts';
 export { loadPipeline } from './language/load-pipeline.ts';
 export type { LoadOptions, LoadResult } from './language/load-pipeline.ts';
 export { describeChange, leftOutOnPurpose } from './plan/explain.ts';

@@ -35,7 +35,7 @@ export interface RunResult {
 /** A run's id: its time, so that ids sort, and some random digits. */
 function makeRunId(now: Date): string {
   const [date = '', time = ''] = now.toISOString().split('T');
-  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${randomBytes(3).toString('hex')}`;
+  return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
 /** Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. */

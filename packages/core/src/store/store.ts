@@ -70,6 +70,12 @@ export class Store {
     return join(this.dir, 'actions', fingerprint.slice(0, 2), `${fingerprint}.json`);
   }
 
+  /** The text of one of an artifact's files; undefined where it is not there. */
+  readText(artifact: Artifact, path: string): string | undefined {
+    const file = artifact.files.find((item) => item.path === path);
+    return file === undefined ? undefined : readTextIfThere(this.#blob(file.digest));
+  }
+
   /** A new empty folder on the store's disk. */
   makeWorkFolder(): string {
     const folder = join(this.dir, 'tmp', `${process.pid}-${randomUUID()}`);
