@@ -42,8 +42,9 @@ function load(): LoadedBinding {
   const help = 'Run `npm run setup` in the project, or set --backend wasm to go on without it.';
   if (file === undefined)
     return { isLoaded: false, reason: "TensorFlow's C library is not set up on this machine.", help };
-  // The library writes lines about its own start to stderr unless it is told not to, before it loads.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // The library writes lines about its own start to stderr unless it is told not to, before it loads. What fails
+  // comes back as a status in any case.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
   try {
     const binding = createRequire(import.meta.url)(file) as Binding; // The addon's exports, as tfjs-node declares them.
     return { isLoaded: true, binding, version: binding.TF_Version, file };

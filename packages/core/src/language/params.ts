@@ -132,7 +132,7 @@ class ParamResolver {
     const value =
       override === undefined
         ? evaluateValue(fallback, defaultPath, { scope: this.#scope(), document, report })
-        : this.#convert(override, isTyped ? written : { type: typeOf(fallback) });
+        : this.#convert(override, isTyped ? written : {});
     const schema = isTyped ? written : scalarSchema(fallback);
     const errors = schema === undefined || value === undefined ? [] : validateValue(schema, value);
     if (errors.length > 0) this.#explain(name, value, override, schema ?? {}, document.rangeOf(defaultPath));
@@ -140,7 +140,7 @@ class ParamResolver {
   }
 
   #convert(override: ParamOverride, schema: Fields): unknown {
-    // On a command line `3` may be meant as a text: the declaration decides.
+    // On a command line `3` may be meant as a text: a declared type says so.
     return override.text !== undefined && schema['type'] === 'string' ? override.text : override.value;
   }
 
@@ -168,9 +168,6 @@ class ParamResolver {
     });
   }
 }
-
-const typeOf = (value: unknown): string | undefined =>
-  ['string', 'number', 'boolean'].find((type) => typeof value === type);
 
 /** An untyped param keeps the type of its default, where that is a number or a truth value. */
 function scalarSchema(value: unknown): Fields | undefined {
