@@ -2,17 +2,18 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import { classifierSpecs, drawWeight, openModel, writeModel } from '@joyul/models';
+import { openModel, writeModel } from '@joyul/models';
 import type { ModelFolder } from '@joyul/models';
 import {
   TrainingError,
   defaultHparams,
   encodeRows,
+  fitHead,
   readStrategy,
   trainClassifier,
   writeHparams,
 } from '@joyul/training';
-import type { Hparams, Strategy, Trial } from '@joyul/training';
+import type { Example, Hparams, Strategy, Trial } from '@joyul/training';
 import type { HparamsParams } from './index.ts';
 
 type Ports = {
@@ -45,13 +46,26 @@ export function spreadRates(middle: number, count: number): readonly number[] {
   );
 }
 
-/** The base model with a new head, in the scratch folder. */
-async function addHead(base: ModelFolder, labels: readonly string[], context: Context): Promise<ModelFolder> {
-  const dir = join(context.scratch, 'start');
+/** The base model with a head fitted on its frozen features, as the init step makes it by default. */
+async function addHead(
+  base: ModelFolder,
+  train: readonly Example[],
+  {
+    labels,
+    pooling,
+    padId,
+  }: { readonly labels: readonly string[]; readonly pooling: Strategy['pooling']; readonly padId: number },
+  { scratch, signal, backend }: Context,
+): Promise<ModelFolder> {
+  const dir = join(scratch, 'start');
   const tensors = await base.readTensors((name) => !name.startsWith('classifier.'));
-  const head = classifierSpecs(base.config, labels.length).map((spec) =>
-    drawWeight(spec, base.config.initializerRange, context.seed),
-  );
+  const head = await fitHead(base, train, {
+    classes: labels.length,
+    pooling,
+    padId,
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+  });
   await writeModel(dir, {
     rawConfig: base.rawConfig,
     tensors: [...tensors.values(), ...head],
@@ -77,7 +91,8 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
     labels,
     values.max_length,
   );
-  const model = await addHead(await openModel(inputs.model), labels, context);
+  const settings = { labels, pooling: strategy.pooling, padId: tokenizer.padId };
+  const model = await addHead(await openModel(inputs.model), train, settings, context);
   const trials: Trial[] = [];
   for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
     const startMs = performance.now();

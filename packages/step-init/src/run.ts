@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import { fitProbe, foldProbe } from '@joyul/metrics';
 import { bertWeightSpecs, blockOf, classifierSpecs, drawWeight, openModel, writeModel } from '@joyul/models';
 import type { ModelFolder, NamedTensor } from '@joyul/models';
-import { encodeFeatures, encodeRows, readStrategy } from '@joyul/training';
+import { encodeRows, fitHead, readStrategy } from '@joyul/training';
 import type { InitParams } from './index.ts';
 
 type Ports = {
@@ -35,8 +34,8 @@ async function makeEncoder(
   );
 }
 
-/** A head fitted on the frozen features of these weights (the LP of LP-FT, Kumar et al. 2022). */
-async function fitHead(
+/** A head fitted on the frozen features of these weights. */
+async function probeHead(
   model: ModelFolder,
   weights: ReadonlyMap<string, NamedTensor>,
   labels: readonly string[],
@@ -49,10 +48,8 @@ async function fitHead(
     openTokenizer(inputs.model),
   ]);
   const rows = shuffle(await dataset.rows('train'), makeRandom(seed)).slice(0, params.max_rows);
-  const examples = encodeRows(rows, tokenizer, labels, params.max_length);
-  const layer = model.config.layers;
-  const { width, byLayer } = await encodeFeatures(model, examples, {
-    layers: [layer],
+  return fitHead(model, encodeRows(rows, tokenizer, labels, params.max_length), {
+    classes: labels.length,
     pooling: strategy.pooling,
     padId: tokenizer.padId,
     weights,
@@ -62,18 +59,6 @@ async function fitHead(
       emit({ type: 'progress', activity: 'fitting the head', done, total, unit: 'texts' });
     },
   });
-  const probe = foldProbe(
-    fitProbe(
-      byLayer.get(layer) ?? new Float32Array(),
-      width,
-      examples.map((example) => example.label),
-      labels.length,
-    ),
-  );
-  return [
-    { name: 'classifier.weight', shape: [labels.length, width], data: probe.weights },
-    { name: 'classifier.bias', shape: [labels.length], data: probe.biases },
-  ];
 }
 
 /** Makes and writes the starting weights. */
@@ -98,7 +83,7 @@ export async function runInit(context: Context): Promise<void> {
   const encoder = await makeEncoder(model, (block) => drawn.has(block), seed);
   const head =
     params.head === 'probe'
-      ? await fitHead(model, encoder, labels, context)
+      ? await probeHead(model, encoder, labels, context)
       : classifierSpecs(model.config, labels.length).map((spec) =>
           drawWeight(spec, model.config.initializerRange, seed),
         );

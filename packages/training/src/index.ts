@@ -11,6 +11,8 @@ export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { scheduleFactor } from './schedule.ts';
+export { fitHead } from './fit-head.ts';
+export type { FitHeadOptions } from './fit-head.ts';
 export { balanceClasses, findCut, trainClassifier } from './train-classifier.ts';
 export { TrainingError } from './train-options.ts';
 export type { TrainOptions, TrainResult, TrainingStart } from './train-options.ts';

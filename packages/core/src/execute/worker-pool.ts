@@ -21,6 +21,10 @@ export interface AttemptListener {
 /** How long a cancelled step may take to write a checkpoint, and then to end. */
 const graceMs = { abort: 10_000, terminate: 5_000 };
 
+/** True for lines that native libraries write about their own start, in the form of Google's logging: no step wrote them. */
+const isChatter = (line: string): boolean =>
+  /^(?:I\d{4} \d\d:\d\d:\d\d\.\d+ |WARNING: All log messages before absl::)/.test(line);
+
 /** A worker process and who listens to it. */
 class Worker {
   readonly process: ChildProcess;
@@ -42,7 +46,9 @@ class Worker {
     for (const stream of ['stdout', 'stderr'] as const) {
       const input = this.process[stream];
       if (input !== null)
-        createInterface({ input }).on('line', (text) => this.#listener?.onOutput(stream, text));
+        createInterface({ input }).on('line', (text) => {
+          if (!isChatter(text)) this.#listener?.onOutput(stream, text);
+        });
     }
     this.process.on('message', (message: FromWorker) => {
       this.#receive(message);
