@@ -116,7 +116,16 @@ export function formVerdict(
     return `${subject} pays here: ${points} better than the best simple way (${strongest.name}), and that is no chance (p = ${strongest.pValue.toPrecision(2)}).`;
   if (gain > 0)
     return `${subject} is ${points} better than the best simple way (${strongest.name}), but on this many rows that may be chance (p = ${strongest.pValue.toPrecision(2)}).`;
-  return `${subject} does not pay here: ${strongest.name} is as good or better (by ${points}) and costs less.`;
+  const margin =
+    gain === 0
+      ? 'as good'
+      : `${points} better${strongest.pValue < 0.05 ? '' : ` (which may be chance, p = ${strongest.pValue.toPrecision(2)})`}`;
+  const beaten = rivals.filter((item) => item.metrics.accuracy < accuracy && item.pValue < 0.05);
+  const gains = beaten.map(
+    (item) =>
+      ` It does beat ${item.name}: ${(100 * (accuracy - item.metrics.accuracy)).toFixed(1)} points, p = ${item.pValue.toPrecision(2)}.`,
+  );
+  return `${subject} does not pay here: ${strongest.name} is ${margin} and costs less.${gains.join('')}`;
 }
 
 function checkGate(

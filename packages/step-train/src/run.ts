@@ -86,7 +86,7 @@ function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onI
         done: iteration,
         total,
         unit: 'iterations',
-        detail: `iteration ${iteration} of ${total}, loss ${loss.toFixed(3)}`,
+        detail: `loss ${loss.toFixed(3)}`,
       });
       emit({ type: 'curve', name: 'training loss', x: iteration, y: loss });
     },

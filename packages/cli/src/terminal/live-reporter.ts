@@ -82,11 +82,10 @@ export class LiveReporter implements Reporter {
     if (told.type === 'progress') {
       row.activity = told.activity;
       row.share = told.total === undefined || told.total === 0 ? undefined : told.done / told.total;
-      row.detail =
-        told.detail ??
-        (told.total === undefined
-          ? `${told.done} ${told.unit ?? ''}`
-          : `${told.done}/${told.total} ${told.unit ?? ''}`);
+      const count = told.total === undefined ? String(told.done) : `${told.done}/${told.total}`;
+      row.detail = [told.unit === undefined ? '' : count, told.detail ?? told.unit ?? '']
+        .filter((part) => part !== '')
+        .join(' ');
     }
     if (told.type === 'curve' && told.name.includes('loss')) row.losses.push(told.y);
     if (told.type === 'finding' && told.weight === 'headline') row.headline = told.text;

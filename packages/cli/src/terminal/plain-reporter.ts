@@ -77,7 +77,8 @@ export class PlainReporter implements Reporter {
     }
     this.#lastProgressMs.set(stepId, timeMs);
     const share = event.total === undefined ? String(event.done) : `${event.done} of ${event.total}`;
-    this.#line(`${stepId}: ${event.activity} ${share} ${event.unit ?? ''} ${event.detail ?? ''}`.trimEnd());
+    const words = [`${event.activity} ${share} ${event.unit ?? ''}`.trimEnd(), event.detail ?? []].flat();
+    this.#line(`${stepId}: ${words.join(', ')}`);
   }
 
   notify(message: string): void {
