@@ -1,2 +1,3 @@
 export { Rig } from './rig.ts';
 export type { Finished, Running, ToldEvent } from './rig.ts';
+export { makeMoodRows, writeTinyBert } from './tiny-bert.ts';

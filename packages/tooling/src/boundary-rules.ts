@@ -9,7 +9,7 @@ export const packageArrows: Readonly<Record<string, readonly string[]>> = {
   training: ['compute', 'data', 'metrics', 'models', 'plugin-api', 'sources'],
   serve: ['compute', 'data', 'models', 'plugin-api', 'training'],
   core: ['plugin-api'],
-  testing: ['cli', 'core', 'plugin-api'],
+  testing: ['cli', 'core', 'models', 'plugin-api'],
   cli: ['core', 'compute', 'serve', 'sources', 'plugin-api'],
   ui: ['core'],
   tooling: [],
