@@ -56,7 +56,8 @@ async function createMoods(rows = 120): Promise<Rig> {
 /** The content that a step left, by its digest. */
 function digestOf(result: Finished, stepId: string): unknown {
   const ended = result.events.find((event) => event.kind === 'step-ended' && event.stepId === stepId);
-  return (ended?.['outputs'] as readonly { readonly digest: string }[])[0]?.digest; // The engine's event.
+  const outputs = ended?.['outputs'] as readonly { readonly digest: string }[] | undefined; // The engine's event.
+  return outputs?.[0]?.digest;
 }
 
 const findingsOf = (result: Finished, stepId: string): string =>
@@ -136,7 +137,7 @@ test('training that is killed again and again ends with the same bytes as an und
       checkpointAfter(rough, Date.now()).then(() => false),
     ]);
     if (ended) break;
-    process.kill(-(running.process.pid ?? 0), 'SIGKILL');
+    rough.killGroup(running);
     await running.finished;
     kills++;
   }

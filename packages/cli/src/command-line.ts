@@ -109,6 +109,26 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   return exitCodes.done;
 }
 
+/** What the operating system refused, in words; undefined for errors that are not its. */
+function describeSystemError(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  const place = 'path' in error && typeof error.path === 'string' ? ` (${error.path})` : '';
+  switch (error.code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `The disk is full${place}; nothing half-written is used. Free some space, then run again.`;
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return `This user may not write here${place}. Make the folder writable, then run again.`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return `Too many files are open${place}. Raise the limit (\`ulimit -n 4096\`), then run again.`;
+    default:
+      return undefined;
+  }
+}
+
 /** Runs a command line and gives the exit code; what the user mistyped is told in one line. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   // A reader that ends early, such as `| head`, is no failure.
@@ -119,8 +139,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(argv);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return exitCodes.badPipeline;
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n`);
+      return exitCodes.badPipeline;
+    }
+    const told = describeSystemError(error);
+    if (told === undefined) throw error;
+    process.stderr.write(`${told}\n`);
+    return exitCodes.stepFailed;
   }
 }

@@ -93,10 +93,21 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     return { runId, end, ends };
   } finally {
     pool.close();
-    events.close();
-    inspect.last.save();
-    store.close();
+    closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
   }
+}
+
+/** Closes everything, also when one of them fails; then the first failure is thrown. */
+function closeAll(closers: readonly (() => void)[]): void {
+  const failures = closers.flatMap((close) => {
+    try {
+      close();
+      return [];
+    } catch (error) {
+      return [error];
+    }
+  });
+  if (failures.length > 0) throw failures[0];
 }
 
 function countEnds(ends: ReadonlyMap<string, StepEnd>): Record<StepEnd, number> {

@@ -152,6 +152,11 @@ export class Rig implements AsyncDisposable {
     return { process: child, finished };
   }
 
+  /** Ends a command and all that it started, as a power failure would. */
+  killGroup({ process: child }: Running): void {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }
+
   /** Runs the command line to its end. */
   async joyul(...args: readonly string[]): Promise<Finished> {
     return this.start(...args).finished;

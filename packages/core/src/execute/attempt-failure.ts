@@ -37,7 +37,7 @@ export class AttemptFailure extends Error {
       message: isFull ? 'The disk is full; nothing half-written was kept.' : sent.message,
       problems: sent.problems,
       ...(isFull
-        ? { help: 'Free some space (`joyul cache gc` may help), then run again.' }
+        ? { help: 'Free some space, then run again.' }
         : sent.help === undefined
           ? {}
           : { help: sent.help }),

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, readTextIfThere } from '../util/files.ts';
@@ -26,12 +26,27 @@ export interface Reservation {
   release(): void;
 }
 
+/** How long an owner may take between making its file and writing its name. */
+const namelessMs = 2000;
+
+function isOlderThan(file: string, ageMs: number): boolean {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats !== undefined && Date.now() - stats.mtimeMs > ageMs;
+}
+
 function tryReserve(file: string): Reservation | undefined {
   mkdirSync(dirname(file), { recursive: true });
   try {
     const handle = openSync(file, 'wx');
-    writeSync(handle, `${process.pid} ${startOf(process.pid) ?? ''}`);
-    closeSync(handle);
+    try {
+      writeSync(handle, `${process.pid} ${startOf(process.pid) ?? ''}`);
+    } catch (error) {
+      // A full disk: nobody must wait for an owner without a name.
+      rmSync(file, { force: true });
+      throw error;
+    } finally {
+      closeSync(handle);
+    }
     return {
       release: () => {
         rmSync(file, { force: true });
@@ -42,10 +57,13 @@ function tryReserve(file: string): Reservation | undefined {
   }
   const owner = readTextIfThere(file);
   const [id, start] = owner?.split(' ') ?? [];
-  // An empty file is one whose owner is about to write its name.
-  if (owner !== undefined && owner !== '' && !isAlive(Number(id), start === '' ? undefined : start)) {
+  if (owner === undefined) return undefined;
+  // An empty file is one whose owner is about to write its name, or died before it could.
+  const isDead =
+    owner === '' ? isOlderThan(file, namelessMs) : !isAlive(Number(id), start === '' ? undefined : start);
+  if (isDead) {
     // Only the file that was read is removed: another process may have taken over in between.
-    if (readFileSync(file, 'utf8') === owner) rmSync(file, { force: true });
+    if (readTextIfThere(file) === owner) rmSync(file, { force: true });
   }
   return undefined;
 }
