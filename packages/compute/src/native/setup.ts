@@ -8,7 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -66,6 +66,25 @@ async function downloadWheel(folder: string): Promise<string> {
   return target;
 }
 
+/**
+ * Read before the addon's own sources: tensors get a copy of the data instead of sharing the memory of JavaScript.
+ *
+ * tfjs-node lends a typed array's memory to TensorFlow and gives it back in a callback. TensorFlow calls that on
+ * whichever of its threads lets go of the tensor last, and giving back from another thread than Node's destroys
+ * V8's memory: a run in a few hundred ends with `free(): invalid pointer`.
+ */
+const copyingHeader = `#include <cstring>
+#include "tensorflow/c/c_api.h"
+static inline TF_Tensor* CopyTensor(TF_DataType type, const int64_t* dims, int rank, void* data, size_t size,
+                                    void (*give_back)(void*, size_t, void*), void* argument) {
+  TF_Tensor* tensor = TF_AllocateTensor(type, dims, rank, size);
+  std::memcpy(TF_TensorData(tensor), data, size);
+  give_back(data, size, argument);
+  return tensor;
+}
+#define TF_NewTensor CopyTensor
+`;
+
 async function compile(compiler: string, target: string, unpacked: string, sources: string): Promise<void> {
   const libraries = join(target, 'deps', 'lib');
   const names = (await readdir(libraries)).filter((name) => name.startsWith('libtensorflow_'));
@@ -77,11 +96,17 @@ async function compile(compiler: string, target: string, unpacked: string, sourc
       : ['-shared', '-fPIC', '-Wl,-rpath,$ORIGIN/../../deps/lib'];
   const headers = require('node-api-headers') as { readonly include_dir: string }; // Its documented export.
   const includes = [headers.include_dir, join(unpacked, 'include'), sources].map((folder) => `-I${folder}`);
+  const header = join(unpacked, 'copy_tensor.h');
+  await writeFile(header, copyingHeader);
   const inputs = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, 'binding', name));
-  const options = ['-std=c++17', '-O2', '-w', '-DNAPI_VERSION=8', ...link, ...includes, '-o', addon];
-  await exec(compiler, [...options, ...inputs, ...names.map((name) => join(libraries, name))], {
-    timeout: 5 * minuteMs,
-  });
+  const options = ['-std=c++17', '-O2', '-w', '-DNAPI_VERSION=8', ...includes, '-include', header];
+  await exec(
+    compiler,
+    [...options, ...link, '-o', addon, ...inputs, ...names.map((name) => join(libraries, name))],
+    {
+      timeout: 5 * minuteMs,
+    },
+  );
 }
 
 async function buildFromWheel(target: string, sources: string): Promise<void> {
