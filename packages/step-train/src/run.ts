@@ -58,7 +58,7 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, seconds
     emit({
       type: 'finding',
       weight: 'warning',
-      text: 'No evaluation had a lower validation loss than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
+      text: 'No evaluation was better than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
     });
   }
   emit({
@@ -72,7 +72,7 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, seconds
   });
   emit({
     type: 'finding',
-    text: `Training ended because ${stopReason}; the weights with the lowest validation loss are kept. ${(seconds / Math.max(1, iterations)).toFixed(2)} s an iteration.`,
+    text: `Training ended because ${stopReason}; the weights with the highest validation accuracy are kept (of equals those with the lowest loss). ${(seconds / Math.max(1, iterations)).toFixed(2)} s an iteration.`,
   });
 }
 

@@ -43,7 +43,7 @@ export interface TrainingStart {
 
 /** What training gives. */
 export interface TrainResult {
-  /** Every weight after training, the best ones by validation loss. */
+  /** Every weight after training, the best ones by validation accuracy, then loss. */
   readonly weights: ReadonlyMap<string, NamedTensor>;
   readonly trainability: Trainability;
   readonly evaluations: readonly Evaluation[];

@@ -129,7 +129,7 @@ export class Trainer {
       loss: loss / count,
       accuracy: correct / count,
     };
-    const isBest = this.#state.best === undefined || evaluation.loss < this.#state.best.loss;
+    const isBest = this.#state.best === undefined || isBetter(evaluation, this.#state.best);
     if (isBest) this.#best = await this.#readTrained();
     this.#state = {
       ...this.#state,
@@ -201,6 +201,10 @@ export class Trainer {
       : `all ${hparams.epochs} epochs were done`;
   }
 }
+
+/** More right answers count first: a loss also rises when right answers stay and wrong ones get surer. */
+const isBetter = (left: Evaluation, right: Evaluation): boolean =>
+  left.accuracy === right.accuracy ? left.loss < right.loss : left.accuracy > right.accuracy;
 
 function crossEntropy(logits: Float32Array, label: number): number {
   const largest = Math.max(...logits);
