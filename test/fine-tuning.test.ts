@@ -84,8 +84,36 @@ test('changing a hyperparameter runs what depends on it, and why names the field
   const why = await rig.joyul('why', 'hparams', '-s', 'learning_rate=0.001');
   expect(why.stdout).toContain('params.learning_rate changed from 0.002 to 0.001');
   const changed = await rig.run('-s', 'learning_rate=0.001');
+  expect([changed.exitCode, changed.stderr]).toEqual([0, '']);
   expect(changed.reused).toEqual(['prepare', 'select', 'strategy', 'init']);
   expect(changed.ran).toEqual(expect.arrayContaining(['hparams', 'train', 'evaluate', 'test', 'deploy']));
+});
+
+test('deploy replaces what it deployed before, and nothing else', async () => {
+  await using rig = await createMoods();
+  await rig.write({ 'models/moods/notes.txt': 'mine' });
+  const refused = await rig.run();
+  expect(refused.exitCode).toBe(1);
+  expect(refused.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
+    stepId: 'deploy',
+    failure: { code: 'NOT_A_DEPLOYMENT' },
+  });
+  expect(await rig.read('models/moods/notes.txt')).toBe('mine');
+  await rig.remove('models/moods');
+  expect((await rig.run()).ran).toEqual(['deploy']);
+  const before = await rig.read('models/moods/golden.json');
+  expect((await rig.run('-s', 'learning_rate=0.01', '-s', 'epochs=8')).exitCode).toBe(0);
+  expect(await rig.read('models/moods/golden.json')).not.toBe(before);
+  expect((await rig.run()).exitCode).toBe(0);
+  expect(await rig.read('models/moods/golden.json')).toBe(before);
+});
+
+test('without the native library training goes on with WebAssembly and says what that costs', async () => {
+  await using rig = await createMoods();
+  await rig.write({ 'cache/.keep': '' });
+  const result = await rig.withEnv({ JOYUL_CACHE: rig.path('cache') }).run();
+  expect([result.exitCode, result.stderr]).toEqual([0, '']);
+  expect(findingsOf(result, 'train')).toContain('Training runs on WebAssembly, about 4 times slower.');
 });
 
 describe.each([

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
@@ -160,10 +160,37 @@ async function makeCard(name: string, context: Context): Promise<string> {
   });
 }
 
+/** The file that says that a folder was written by this step. */
+const markFile = 'serving.json';
+
+/** Refuses a folder whose files this step did not write: they would be lost. */
+async function checkTarget(target: string, shown: string): Promise<void> {
+  const names = await readdir(target).catch((): string[] => []);
+  if (names.length === 0 || names.includes(markFile)) return;
+  throw new StepFailure(
+    'NOT_A_DEPLOYMENT',
+    `${shown} holds files that no deploy step wrote, such as ${names[0] ?? ''}; nothing was changed there.`,
+    { help: 'Set `to` to a folder of its own, such as models/NAME.' },
+  );
+}
+
+/** Puts a finished folder in the place of another; a crash leaves the old one, the new one, or none, never a mixture. */
+async function replaceFolder(finished: string, target: string): Promise<void> {
+  const [next, old] = [`${target}.next`, `${target}.old`];
+  await rm(next, { recursive: true, force: true });
+  await rm(old, { recursive: true, force: true });
+  await cp(finished, next, { recursive: true });
+  await rename(target, old).catch(() => undefined); // The first deployment has nothing to replace.
+  await rename(next, target);
+  await rm(old, { recursive: true, force: true });
+}
+
 /** Exports the model, replays it, and writes the card. */
 export async function runDeploy(context: Context): Promise<void> {
-  const { params, inputs, outputs, emit } = context;
-  const dir = outputs.deployment;
+  const { params, inputs, outputs, scratch, emit } = context;
+  await checkTarget(outputs.deployment, params.to);
+  const dir = join(scratch, 'export');
+  await rm(dir, { recursive: true, force: true });
   const name = params.name ?? basename(params.to);
   emit({ type: 'progress', activity: 'exporting', done: 0 });
   await writeModelFolder(dir, context);
@@ -188,7 +215,8 @@ export async function runDeploy(context: Context): Promise<void> {
     bound: Math.max(bound, 1e-3),
     rows: texts.map((text, row) => ({ text, logits: [...(after[row]?.logits ?? [])] })),
   });
-  await writeJson(dir, 'serving.json', { version: 1, name, task: 'text-classification' });
+  await writeJson(dir, markFile, { version: 1, name, task: 'text-classification' });
+  await replaceFolder(dir, outputs.deployment);
   const changed = after.filter((prediction, row) => prediction.label !== before[row]?.label).length;
   emit({
     type: 'finding',

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { chooseBackend } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
@@ -105,6 +106,13 @@ function checkTrainability({ trainability: { violations } }: TrainResult): void 
   });
 }
 
+/** Says what computes, as a warning where a faster way is missing. */
+function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void {
+  const { name, reason } = chooseBackend(backend);
+  const isSlow = name === 'wasm' && backend === undefined;
+  emit({ type: 'finding', text: reason, ...(isSlow ? { weight: 'warning' as const } : {}) });
+}
+
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -118,6 +126,7 @@ export async function runTrain(context: Context): Promise<void> {
   const { labels } = dataset.header;
   const train = encodeRows(await dataset.rows('train'), tokenizer, labels, hparams.max_length);
   const validation = encodeRows(await dataset.rows('validation'), tokenizer, labels, hparams.max_length);
+  tellBackend(context);
   let perEpoch = 1;
   let startMs = performance.now();
   const onStart = (start: TrainingStart): void => {
@@ -131,11 +140,8 @@ export async function runTrain(context: Context): Promise<void> {
     if (start.resumedFrom > 0)
       emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${start.resumedFrom}.` });
   };
-  emit({
-    type: 'progress',
-    activity: strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers',
-    done: 0,
-  });
+  const activity = strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
+  emit({ type: 'progress', activity, done: 0 });
   const result = await trainClassifier({
     model,
     labels,

@@ -60,8 +60,16 @@ export class Rig implements AsyncDisposable {
   /** Absolute path of the project. */
   readonly dir: string;
 
-  private constructor(dir: string) {
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(dir: string, env: Readonly<Record<string, string>> = {}) {
     this.dir = dir;
+    this.#env = env;
+  }
+
+  /** The same project, with more environment variables; it is removed with the first. */
+  withEnv(env: Readonly<Record<string, string>>): Rig {
+    return new Rig(this.dir, env);
   }
 
   /** Makes an empty project. */
@@ -123,7 +131,7 @@ export class Rig implements AsyncDisposable {
     const child = spawn(process.execPath, [cliFile, ...args], {
       cwd: this.dir,
       detached: true,
-      env: { ...process.env, CI: '1', NO_COLOR: '1' },
+      env: { ...process.env, CI: '1', NO_COLOR: '1', ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const out: Buffer[] = [];
