@@ -101,6 +101,9 @@ function formatStep(step: StepRecord, style: Style, width: number): readonly str
   return lines;
 }
 
+/** Steps that told nothing, such as commands, have no section of their own. */
+const isWorthTelling = (step: StepRecord): boolean => step.told.length > 0;
+
 /** The short report at the end of a run. */
 export function formatSummary(record: RunRecord, style: Style, width: number): readonly string[] {
   const done = record.steps.filter((step) => step.end === 'succeeded' || step.end === 'reused');
@@ -108,7 +111,8 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
   const lines = [''];
   const isNothingNew = reused === record.steps.length;
   // Nothing ran: the report was shown when it did, and `joyul show` shows it again.
-  if (!isNothingNew) for (const step of done) lines.push(...formatStep(step, style, width), '');
+  if (!isNothingNew)
+    for (const step of done) if (isWorthTelling(step)) lines.push(...formatStep(step, style, width), '');
   const told = `${reused} of ${record.steps.length} reused`;
   if (record.end === 'succeeded')
     lines.push(
@@ -133,11 +137,19 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
   return lines;
 }
 
+/** Steps whose time is shown at the end of a run. */
+const maxTimes = 20;
+
 /** How long each step took, with a bar. */
 function formatTimes(record: RunRecord, style: Style): readonly string[] {
   const longest = Math.max(...record.steps.map((step) => step.durationMs), 1);
   const width = Math.max(...record.steps.map((step) => widthOf(step.stepId)));
-  return record.steps.map((step) => {
+  // Of a large pipeline the slowest steps are worth a line.
+  const slowest = new Set(
+    record.steps.toSorted((left, right) => right.durationMs - left.durationMs).slice(0, maxTimes),
+  );
+  const shown = record.steps.filter((step) => slowest.has(step));
+  return shown.map((step) => {
     const bar = '━'.repeat(Math.round((30 * step.durationMs) / longest));
     const time = step.end === 'reused' ? style.dim('reused') : formatDuration(step.durationMs);
     return `  ${padTo(step.stepId, width)}  ${padTo(style.cyan(bar), 30)}  ${time}`;

@@ -7,11 +7,14 @@ import type { Style } from './style.ts';
 
 /** Progress is told at most this often, in lines of their own. */
 const progressEveryMs = 15_000;
+/** In a pipeline of more steps than this, those that are reused get no line of their own: the last line counts them. */
+const maxReusedLines = 50;
 
 /** One line for each thing that happens. */
 export class PlainReporter implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   readonly #style: Style;
+  #isLarge = false;
   readonly #lastProgressMs = new Map<string, number>();
 
   constructor(stream: NodeJS.WriteStream) {
@@ -26,6 +29,7 @@ export class PlainReporter implements Reporter {
   onEvent(event: Event): void {
     switch (event.kind) {
       case 'run-started':
+        this.#isLarge = event.steps.length > maxReusedLines;
         this.#line(`${this.#style.bold(event.pipeline)}: ${event.steps.length} steps, run ${event.runId}`);
         break;
       case 'step-waiting':
@@ -50,6 +54,7 @@ export class PlainReporter implements Reporter {
         else this.#line(formatFailure(event.stepId, event.failure, this.#style));
         break;
       case 'step-ended':
+        if (this.#isLarge && event.end === 'reused') break;
         this.#line(
           `${event.stepId}: ${event.end}${event.end === 'succeeded' ? ` in ${formatDuration(event.durationMs)}` : event.end === 'failed' ? '' : `, ${event.reason}`}`,
         );
