@@ -62,7 +62,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     params: graph.params,
     steps: steps.map((step) => ({
       stepId: step.id,
-      plugin: step.plugin.plugin.name,
+      plugin: step.plugin.name,
       needs: step.needs,
       action: 'unknown',
       reason: '',

@@ -39,7 +39,7 @@ function materializeInputs(step: GraphStep, outputs: KnownOutputs, store: Store)
           throw new Error(`Internal error: ${reference.step}.${reference.port} is not known yet.`);
         return store.materialize(artifact);
       });
-      return [port, step.plugin.plugin.inputs[port]?.many === true ? folders : folders[0]];
+      return [port, step.plugin.inputs[port]?.many === true ? folders : folders[0]];
     }),
   );
 }
@@ -73,7 +73,7 @@ function publish(
 
 /** The files that a step reads must be the same after it as before it: else nobody knows what it saw. */
 function checkReads(step: GraphStep, inspection: Inspection, { graph, store }: AttemptContext): void {
-  const reads = step.plugin.plugin.workspace?.(step.params).reads ?? [];
+  const reads = step.workspace.reads ?? [];
   if (reads.length === 0) return;
   const now = digestFiles(graph.projectDir, reads, store.statCache);
   const changed = Object.keys(now).filter((path) => now[path] !== inspection.record.files[path]);
@@ -171,7 +171,7 @@ async function runWhere(
   options: AttemptContext & { readonly listener: AttemptListener },
   signal: AbortSignal,
 ): Promise<AttemptCost> {
-  if (step.plugin.plugin.runsIn !== 'engine') return options.pool.run(order, signal, options.listener);
+  if (step.plugin.runsIn !== 'engine') return options.pool.run(order, signal, options.listener);
   await runOrder(order, signal, (event) => {
     options.listener.onEvent(event);
   });

@@ -22,7 +22,7 @@ function* edgesOf(graph: Graph): Generator<{
 const escapeMermaid = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-const describe = (step: GraphStep): string => `uses ${step.plugin.plugin.name}`;
+const describe = (step: GraphStep): string => `uses ${step.plugin.name}`;
 
 /** A graph as a Mermaid flowchart; steps that are left out are dashed. */
 export function formatMermaid(graph: Graph): string {

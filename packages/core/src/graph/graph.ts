@@ -1,5 +1,4 @@
-import type { JsonObject, Ports, StepPlugin } from '@joyul/plugin-api';
-import type { SourceRange } from '../diagnostics/source.ts';
+import type { JsonObject, Ports, StepPlugin, WorkspaceUse } from '@joyul/plugin-api';
 
 /** A plugin that a pipeline uses, and where its code is. */
 export interface ResolvedPlugin {
@@ -11,6 +10,17 @@ export interface ResolvedPlugin {
   /** Digest of the plugin's own code, part of the fingerprint. */
   readonly codeDigest: string;
   readonly plugin: StepPlugin;
+}
+
+/** What the engine needs of a plugin after linking: data only, so that a linked pipeline can be kept in a file. */
+export interface PluginFacts extends Pick<
+  StepPlugin,
+  'name' | 'revision' | 'inputs' | 'runsIn' | 'usesTensors' | 'cacheable'
+> {
+  readonly packageName: string;
+  readonly version: string;
+  readonly entry: string;
+  readonly codeDigest: string;
 }
 
 /** One end of an edge: an output port of another step. */
@@ -39,13 +49,15 @@ export interface GraphStep {
   readonly id: string;
   /** The key in the YAML file; several matrix instances share it. */
   readonly group: string;
-  readonly plugin: ResolvedPlugin;
+  readonly plugin: PluginFacts;
   /** After defaults and expressions. Secrets stay as references until the step starts. */
   readonly params: JsonObject;
   /** By input port, in the order written. */
   readonly inputs: Readonly<Record<string, readonly PortReference[]>>;
   /** The plugin's output ports, with those that depend on the params. */
   readonly outputs: Ports;
+  /** What the step touches in the project folder beside its ports. */
+  readonly workspace: WorkspaceUse;
   /** Ids of the steps whose outputs this one reads, in code-unit order. */
   readonly needs: readonly string[];
   readonly retry: RetryPolicy;
@@ -60,8 +72,6 @@ export interface GraphStep {
   readonly secretEnvironment?: Readonly<Record<string, string>>;
   /** False when `if:` was false: the step and what needs it are left out. */
   readonly isEnabled: boolean;
-  /** Where the step is declared, for messages. */
-  readonly range: SourceRange;
 }
 
 /** When a pipeline is started by itself; checked, and absent keys mean the defaults. */

@@ -2,7 +2,7 @@ import type { Port } from '@joyul/plugin-api';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
-import type { GraphStep, PortReference } from './graph.ts';
+import type { GraphStep, PluginFacts, PortReference, ResolvedPlugin } from './graph.ts';
 import { orderSteps } from './order-steps.ts';
 import { StepIndex, findWireRange, fitsPort, quoteNames, resolveWire } from './resolve-wire.ts';
 import type { UnlinkedStep } from './unlinked-step.ts';
@@ -25,8 +25,36 @@ export function linkSteps(
 
 function linkStep(step: UnlinkedStep, index: StepIndex, report: Report): GraphStep {
   const inputs = linkInputs(step, index, report);
-  const { axes: _axes, wires: _wires, portRange: _range, isBroken: _broken, ...rest } = step;
-  return { ...rest, inputs, needs: needsOf(inputs) };
+  const {
+    axes: _axes,
+    wires: _wires,
+    portRange: _portRange,
+    isBroken: _broken,
+    range: _range,
+    ...rest
+  } = step;
+  return { ...rest, plugin: factsOf(step.plugin), inputs, needs: needsOf(inputs) };
+}
+
+const facts = new WeakMap<ResolvedPlugin, PluginFacts>();
+
+/** What is kept of a plugin; the steps that use it share it. */
+function factsOf(resolved: ResolvedPlugin): PluginFacts {
+  const known = facts.get(resolved);
+  if (known !== undefined) return known;
+  const { plugin, ...found } = resolved;
+  const { name, revision, inputs, runsIn, usesTensors, cacheable } = plugin;
+  const made: PluginFacts = {
+    ...found,
+    name,
+    revision,
+    inputs,
+    ...(runsIn === undefined ? {} : { runsIn }),
+    ...(usesTensors === undefined ? {} : { usesTensors }),
+    ...(cacheable === undefined ? {} : { cacheable }),
+  };
+  facts.set(resolved, made);
+  return made;
 }
 
 const needsOf = (inputs: Inputs): readonly string[] =>
@@ -99,7 +127,7 @@ function reportCycle(cycle: readonly GraphStep[], index: StepIndex, report: Repo
   const [first] = cycle;
   if (first === undefined) return;
   const rangeOf = (step: GraphStep, next: GraphStep): SourceRange =>
-    findWireRange(index.byId.get(step.id), index.byId.get(next.id)) ?? step.range;
+    findWireRange(index.get(step.id), index.get(next.id));
   const hops = cycle.map((step, at) => ({ step, next: cycle[(at + 1) % cycle.length] ?? first }));
   report({
     code: 'CYCLE',
@@ -131,7 +159,7 @@ function leaveOutDisabled(sorted: readonly GraphStep[]): readonly GraphStep[] {
       if (!step.isEnabled) disabled.add(step.id);
       return step;
     }
-    const ports = step.plugin.plugin.inputs;
+    const ports = step.plugin.inputs;
     const kept = Object.entries(step.inputs).map(
       ([name, references]) =>
         [name, references.filter((reference) => !disabled.has(reference.step))] as const,

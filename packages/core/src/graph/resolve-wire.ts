@@ -39,6 +39,13 @@ export class StepIndex {
     }
   }
 
+  /** A step of this pipeline. */
+  get(id: string): UnlinkedStep {
+    const step = this.byId.get(id);
+    if (step === undefined) throw new Error(`Internal error: there is no step ${id}.`);
+    return step;
+  }
+
   /** The instances that a reference means to a step: one by its id, or those that agree on the axes of both. */
   find(target: string, axes: Values): readonly UnlinkedStep[] {
     const one = this.byId.get(target);
@@ -195,15 +202,12 @@ function explainCount(
 }
 
 /** Where a step is wired to another; the step itself where that is not written. */
-export function findWireRange(
-  from: UnlinkedStep | undefined,
-  to: UnlinkedStep | undefined,
-): SourceRange | undefined {
-  const wire = Object.values(from?.wires ?? {})
+export function findWireRange(from: UnlinkedStep, to: UnlinkedStep): SourceRange {
+  const wire = Object.values(from.wires)
     .flat()
     .find(({ text }) => {
       const target = text.slice(0, text.lastIndexOf('.'));
-      return target === to?.group || target === to?.id;
+      return target === to.group || target === to.id;
     });
-  return wire?.range ?? from?.range;
+  return wire?.range ?? from.range;
 }

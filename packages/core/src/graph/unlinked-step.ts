@@ -1,5 +1,5 @@
 import type { SourceRange } from '../diagnostics/source.ts';
-import type { GraphStep } from './graph.ts';
+import type { GraphStep, ResolvedPlugin } from './graph.ts';
 
 /** A reference as it is written. */
 export interface Wire {
@@ -8,7 +8,10 @@ export interface Wire {
 }
 
 /** A step before its edges are known. */
-export interface UnlinkedStep extends Omit<GraphStep, 'inputs' | 'needs'> {
+export interface UnlinkedStep extends Omit<GraphStep, 'inputs' | 'needs' | 'plugin'> {
+  readonly plugin: ResolvedPlugin;
+  /** Where the step is declared, for messages. */
+  readonly range: SourceRange;
   /** The values that name its matrix instance; empty without a matrix. */
   readonly axes: Readonly<Record<string, unknown>>;
   /** As written: `step.port` by input port, each with its place. */

@@ -212,9 +212,11 @@ class StepMaker {
       wires: this.#makeWires(),
       portRange: (port: string) => document.rangeOfKey([...this.#path, 'inputs', port]),
     } as const;
-    if (params === undefined) return { ...step, params: {}, outputs: plugin.plugin.outputs, isBroken: true };
+    if (params === undefined)
+      return { ...step, params: {}, outputs: plugin.plugin.outputs, workspace: {}, isBroken: true };
     const extra: Ports = plugin.plugin.outputsFor?.(params) ?? {};
-    return { ...step, params, outputs: { ...plugin.plugin.outputs, ...extra } };
+    const outputs = { ...plugin.plugin.outputs, ...extra };
+    return { ...step, params, outputs, workspace: plugin.plugin.workspace?.(params) ?? {} };
   }
 
   #makeParams(plugin: ResolvedPlugin, scope: Scope): JsonObject | undefined {

@@ -99,8 +99,7 @@ export function makeFingerprintRecord(
   inputs: FingerprintRecord['inputs'],
   context: FingerprintContext,
 ): FingerprintRecord {
-  const { plugin } = step.plugin;
-  const use = plugin.workspace?.(step.params) ?? {};
+  const { plugin, workspace: use } = step;
   const outputs = Object.entries(step.outputs).map(([port, { type }]) => {
     const path = use.writes?.[port];
     return [port, path === undefined ? type : `${type} at ${path}`] as const;
@@ -109,8 +108,8 @@ export function makeFingerprintRecord(
     formatVersion,
     plugin: plugin.name,
     revision: plugin.revision,
-    pluginVersion: step.plugin.version,
-    pluginCode: step.plugin.codeDigest,
+    pluginVersion: plugin.version,
+    pluginCode: plugin.codeDigest,
     params: step.params,
     inputs,
     files:

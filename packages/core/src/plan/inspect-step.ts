@@ -61,7 +61,7 @@ export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: Ins
     ...(damage === undefined ? {} : { damage }),
   });
   if (options.isForced(step)) return run('it was asked for');
-  if (step.plugin.plugin.cacheable === false) return run('its outputs may differ each time');
+  if (step.plugin.cacheable === false) return run('its outputs may differ each time');
   if (step.cache === 'off' || step.cache === 'wo') return run('its cache is off');
   const stored = store.readAction(fingerprint);
   if (stored === undefined) return run(explainMiss(step, record, options));
@@ -86,6 +86,6 @@ function explainMiss(step: GraphStep, record: FingerprintRecord, { store, last }
 
 /** Where in the project a step writes outputs, by port; absolute. */
 export function workspaceWrites(step: GraphStep, projectDir: string): Readonly<Record<string, string>> {
-  const writes = step.plugin.plugin.workspace?.(step.params).writes ?? {};
+  const writes = step.workspace.writes ?? {};
   return Object.fromEntries(Object.entries(writes).map(([port, path]) => [port, join(projectDir, path)]));
 }

@@ -55,7 +55,7 @@ function planStep(
   outputs: Map<string, Readonly<Record<string, Artifact>>>,
   options: InspectOptions,
 ): PlannedStep {
-  const base = { stepId: step.id, plugin: step.plugin.plugin.name, needs: step.needs };
+  const base = { stepId: step.id, plugin: step.plugin.name, needs: step.needs };
   if (!step.isEnabled) return { ...base, action: 'disabled', reason: 'its condition is false' };
   for (const need of step.needs) {
     const before = planned.get(need);
