@@ -31,7 +31,7 @@ export {
   formatSparkline,
   renderReport,
 } from './report/render-report.ts';
-export { runPipeline } from './run-pipeline.ts';
+export { MissingSecretsError, runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
 export { listRunIds, makeRunRecord, readRunRecord } from './runs/run-record.ts';
 export type { RunRecord, StepRecord } from './runs/run-record.ts';

@@ -1,16 +1,22 @@
 /** Runs a linked pipeline: plan → execute → record. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EventWriter } from './events/event-writer.ts';
-import type { Event, StepEnd } from './events/event.ts';
+import type { Event, EventBody, StepEnd } from './events/event.ts';
 import { Executor } from './execute/executor.ts';
-import { WorkerPool } from './execute/worker-pool.ts';
-import type { Graph } from './graph/graph.ts';
+import type { ExecuteResult } from './execute/executor.ts';
+import type { Runner } from './execute/runner.ts';
+import { createRunner } from './execute/runner.ts';
+import { Secrets, secretsOf } from './execute/secrets.ts';
+import type { Graph, GraphStep } from './graph/graph.ts';
 import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
+import { Reservations } from './store/reservation.ts';
 import { Store } from './store/store.ts';
+import { writeFileAtomically } from './util/files.ts';
+import type { Platform } from './util/platform.ts';
+import { realPlatform } from './util/platform.ts';
 import { joyulVersion } from './util/version.ts';
 
 /** How a run is made. */
@@ -21,15 +27,33 @@ export interface RunOptions extends PlanOptions {
   readonly jobs?: number;
   /** Go on with what does not need a failed step. */
   readonly keepGoing?: boolean;
+  /** Values of secrets by name; those that the pipeline needs must be there. */
+  readonly secrets?: Readonly<Record<string, string | undefined>>;
+  /** What was typed, so that the run can be made again. */
+  readonly flags?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: Event) => void;
+  /** What runs the plugins; the default is this machine. */
+  readonly runner?: Runner;
+  readonly platform?: Platform;
 }
 
 /** How a run ended. */
 export interface RunResult {
   readonly runId: string;
-  readonly end: 'succeeded' | 'failed' | 'cancelled';
+  readonly end: 'succeeded' | 'failed' | 'cancelled' | 'checkpointed';
   readonly ends: ReadonlyMap<string, StepEnd>;
+}
+
+/** Secrets that steps need have no value. */
+export class MissingSecretsError extends Error {
+  readonly names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    super(`No value is known for the secret${names.length === 1 ? '' : 's'} ${names.join(', ')}.`);
+    this.name = 'MissingSecretsError';
+    this.names = names;
+  }
 }
 
 /** A run's id: its time, so that ids sort, and some random digits. */
@@ -38,26 +62,93 @@ function makeRunId(now: Date): string {
   return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
+/** The secrets that some steps need; all that have no value are told at once. */
+function collectSecrets(steps: readonly GraphStep[], values: RunOptions['secrets'] = {}): Secrets {
+  const names = [...new Set(steps.flatMap(secretsOf))];
+  const missing = names.filter((name) => values[name] === undefined);
+  if (missing.length > 0) throw new MissingSecretsError(missing);
+  return new Secrets(Object.fromEntries(names.map((name) => [name, values[name] ?? ''])));
+}
+
+/** Makes the store's folder, which is nobody's to commit or to back up. */
+function prepareStore(store: Store, { fs }: Platform): void {
+  const ignore = join(store.dir, '.gitignore');
+  if (fs.stat(ignore) !== undefined) return;
+  fs.makeFolder(store.dir);
+  writeFileAtomically(fs, join(store.dir, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
+  writeFileAtomically(fs, ignore, '*\n');
+}
+
 /** Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. */
 export async function runPipeline(graph: Graph, options: RunOptions): Promise<RunResult> {
-  const store = new Store(graph.projectDir);
-  // The store is nobody's to commit.
-  mkdirSync(store.dir, { recursive: true });
-  writeFileSync(join(store.dir, '.gitignore'), '*\n');
-  const runId = makeRunId(new Date());
-  const events = new EventWriter(join(store.dir, 'runs', runId, 'events.ndjson'), options.onEvent);
-  const inspect = makeInspectOptions(graph, store, options);
+  const platform = options.platform ?? realPlatform;
+  const { clock, fs } = platform;
   const steps = graph.steps.filter((step) => options.selected?.has(step.id) !== false);
-  const pool = new WorkerPool();
-  const startMs = performance.now();
-  const signal = options.signal ?? new AbortController().signal;
-  events.write({
+  const secrets = collectSecrets(
+    steps.filter((step) => step.isEnabled),
+    options.secrets,
+  );
+  const store = new Store(graph.projectDir, platform);
+  prepareStore(store, platform);
+  const runId = makeRunId(new Date(clock.now()));
+  const events = new EventWriter({
+    file: join(store.dir, 'runs', runId, 'events.ndjson'),
+    fs,
+    clock,
+    ...(options.onEvent === undefined ? {} : { listener: options.onEvent }),
+  });
+  const tell = (event: EventBody): void => {
+    events.write(secrets.mask(event));
+  };
+  const inspect = makeInspectOptions(graph, store, options, platform);
+  const runner = options.runner ?? createRunner();
+  const startMs = clock.elapsed();
+  try {
+    tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
+    const { backend, downloadDir } = options;
+    const result = await new Executor({
+      attempt: {
+        graph,
+        store,
+        inspect,
+        runner,
+        platform,
+        secrets,
+        downloadDir,
+        ...(backend === undefined ? {} : { backend }),
+      },
+      reservations: new Reservations(store.dir, platform),
+      tell,
+      steps,
+      jobs: options.jobs ?? availableParallelism(),
+      keepGoing: options.keepGoing ?? false,
+      signal: options.signal ?? new AbortController().signal,
+    }).run();
+    await flushStore(store, tell);
+    const end = judgeEnd(result, options.signal);
+    tell({ kind: 'run-ended', end, counts: countEnds(result.ends), durationMs: clock.elapsed() - startMs });
+    return { runId, end, ends: result.ends };
+  } finally {
+    runner.close();
+    closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
+  }
+}
+
+function describeStart(
+  graph: Graph,
+  steps: readonly GraphStep[],
+  run: { readonly runId: string; readonly platform: Platform; readonly flags: readonly string[] },
+): EventBody {
+  const [id = '', startTime = ''] = run.platform.processes.own.split('-');
+  return {
     kind: 'run-started',
-    runId,
+    runId: run.runId,
     pipeline: graph.name,
     file: graph.file,
     joyulVersion,
     nodeVersion: process.versions.node,
+    process: { id: Number(id), startTime },
+    flags: run.flags,
     seed: graph.seed,
     params: graph.params,
     steps: steps.map((step) => ({
@@ -67,34 +158,28 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
       action: 'unknown',
       reason: '',
     })),
-  });
+  };
+}
+
+/** What could not be flushed is used all the same; only a power failure could take it. */
+async function flushStore(store: Store, tell: (event: EventBody) => void): Promise<void> {
   try {
-    const attempt = {
-      graph,
-      store,
-      pool,
-      downloadDir: options.downloadDir,
-      ...(options.backend === undefined ? {} : { backend: options.backend }),
-    };
-    const jobs = options.jobs ?? availableParallelism();
-    const ends = await new Executor({
-      inspect,
-      attempt,
-      events,
-      steps,
-      jobs,
-      keepGoing: options.keepGoing ?? false,
-      signal,
-    }).run();
-    const counts = countEnds(ends);
-    const end =
-      signal.aborted && counts.cancelled > 0 ? 'cancelled' : counts.failed > 0 ? 'failed' : 'succeeded';
-    events.write({ kind: 'run-ended', end, counts, durationMs: performance.now() - startMs });
-    return { runId, end, ends };
-  } finally {
-    pool.close();
-    closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
+    await store.flush();
+  } catch (error) {
+    const message = `Results may not outlast a power failure: ${error instanceof Error ? error.message : String(error)}.`;
+    tell({ kind: 'warning', code: 'STORE_NOT_FLUSHED', message });
   }
+}
+
+function judgeEnd(
+  { ends, isCheckpointed }: ExecuteResult,
+  signal: AbortSignal | undefined,
+): RunResult['end'] {
+  const counts = countEnds(ends);
+  if (counts.failed > 0 && signal?.aborted !== true) return 'failed';
+  if (isCheckpointed) return 'checkpointed';
+  if (counts.cancelled > 0) return 'cancelled';
+  return counts.failed > 0 ? 'failed' : 'succeeded';
 }
 
 /** Closes everything, also when one of them fails; then the first failure is thrown. */

@@ -111,7 +111,10 @@ export interface StepContext<Params = unknown, In extends Ports = Ports, Out ext
   readonly backend?: Backend;
   /** Declared environment variables and nothing else. */
   readonly env: Readonly<Record<string, string>>;
-  /** Aborted when the run is cancelled: write a checkpoint to `scratch`, then reject. */
+  /**
+   * Aborted when the run is cancelled: write a checkpoint to `scratch`, then reject with a StepFailure of the code
+   * `CHECKPOINTED`, or with any other error where nothing was kept.
+   */
   readonly signal: AbortSignal;
   /** Tells what happens; never throws. */
   emit(event: StepEvent): void;

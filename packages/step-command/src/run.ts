@@ -12,6 +12,8 @@ interface CommandParams {
 }
 
 const graceMs = 5000;
+/** EX_TEMPFAIL: the program stopped at a checkpoint and can be gone on with. */
+const checkpointExitCode = 75;
 
 /** Signals a program's whole process group, which it leads. */
 function signalGroup(processId: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
@@ -71,7 +73,8 @@ export async function runCommand(context: StepContext<CommandParams>): Promise<v
     for await (const line of child.iterable({ from: 'all' }))
       emit({ type: 'log', level: 'info', message: line });
     const result = await child;
-    signal.throwIfAborted();
+    // A program that was told to stop may say that it left a checkpoint.
+    if (result.exitCode !== checkpointExitCode) signal.throwIfAborted();
     if (result.exitCode === undefined && result.signal === undefined)
       throw new StepFailure(
         'NOT_STARTED',

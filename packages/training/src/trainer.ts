@@ -1,5 +1,6 @@
 import { momentNames } from '@joyul/compute';
 import type { Session } from '@joyul/compute';
+import { StepFailure } from '@joyul/plugin-api';
 import type { NamedTensor } from '@joyul/models';
 import type { Batch, Example } from './batches.ts';
 import { makeBatches, makeEpoch, padBatch } from './batches.ts';
@@ -177,7 +178,7 @@ export class Trainer {
           return `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`;
         if (signal?.aborted === true) {
           await this.checkpoint();
-          signal.throwIfAborted();
+          throw new StepFailure('CHECKPOINTED', `Training stopped after iteration ${this.#state.iteration}.`);
         }
         await this.#trainOn(
           batch,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
+import { MissingSecretsError, planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
 import type { Event } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -8,6 +8,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
 import { printPlan } from '../terminal/print-plan.ts';
 import { makeReporter } from '../terminal/reporter.ts';
+import { UsageError } from '../usage-error.ts';
 import { cacheDir } from '../user-folders.ts';
 
 const flags = {
@@ -68,6 +69,8 @@ ${pipelineHelp}
         downloadDir: join(cacheDir(), 'downloads'),
         keepGoing: args.has('keep-going'),
         ...(jobs === undefined ? {} : { jobs }),
+        secrets: process.env,
+        flags: argv.filter((item) => item !== args.positionals[0]),
         signal: interrupt.signal,
         onEvent: (event: Event) => {
           reporter.onEvent(event);
@@ -82,10 +85,16 @@ ${pipelineHelp}
         reporter.finish(record);
       }
       if (result.end === 'cancelled') return exitCodes.interrupted;
+      if (result.end === 'checkpointed') return exitCodes.checkpointed;
       if (result.end === 'succeeded') return exitCodes.done;
       const isGate =
         record?.steps.some((step) => step.failure?.code === 'GATE' && step.end === 'failed') === true;
       return isGate ? exitCodes.gateRefused : exitCodes.stepFailed;
+    } catch (error) {
+      if (!(error instanceof MissingSecretsError)) throw error;
+      throw new UsageError(
+        `${error.message} Give each as an environment variable: \`${error.names[0] ?? ''}=... joyul run\`.`,
+      );
     } finally {
       interrupt.stop();
       reporter.close();

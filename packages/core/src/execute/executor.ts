@@ -1,24 +1,26 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { StepEnd } from '../events/event.ts';
-import type { EventWriter } from '../events/event-writer.ts';
+import type { EventBody, StepEnd } from '../events/event.ts';
 import type { GraphStep } from '../graph/graph.ts';
 import { MissingFilesError } from '../plan/fingerprint.ts';
-import type { Inspection, InspectOptions } from '../plan/inspect-step.ts';
+import type { Inspection } from '../plan/inspect-step.ts';
 import { inspectStep, workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
-import { reserve } from '../store/reservation.ts';
+import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
+import { digestText } from '../util/canonical-json.ts';
 import { AttemptFailure } from './attempt-failure.ts';
+import { Machine } from './machine.ts';
+import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
 import { describeError } from './run-order.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
 import { runAttempt } from './run-attempt.ts';
-import { Slots } from './slots.ts';
+import type { AttemptListener } from './worker-protocol.ts';
 
 /** What an executor needs. */
 export interface ExecuteOptions {
-  readonly inspect: InspectOptions;
   readonly attempt: AttemptContext;
-  readonly events: EventWriter;
+  readonly reservations: Reservations;
+  /** Tells what happens. */
+  readonly tell: (event: EventBody) => void;
   readonly steps: readonly GraphStep[];
   /** Steps that may run at once. */
   readonly jobs: number;
@@ -26,324 +28,353 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal;
 }
 
-const logTailLines = 20;
+/** How the steps of a run ended. */
+export interface ExecuteResult {
+  readonly ends: ReadonlyMap<string, StepEnd>;
+  /** True when a step stopped at a checkpoint. */
+  readonly isCheckpointed: boolean;
+}
 
-/** Runs the steps of one run; used once. */
+/** What is known of a step while it is dealt with. */
+interface Work {
+  readonly step: GraphStep;
+  inspection?: Inspection;
+  stored?: ActionRecord;
+  cost?: AttemptResult;
+  reservation?: Reservation;
+  running?: AbortController;
+  /** The last lines that it wrote. */
+  readonly tail: string[];
+}
+
+const logTailLines = 20;
+/** Why an attempt was stopped when it took too long. */
+const timedOut = Symbol('timed out');
+/** The exit code by which a program says that it stopped at a checkpoint (EX_TEMPFAIL). */
+const checkpointExitCode = 75;
+
+/** Does what the machine says: looks, waits, runs, tells. Used once. */
 export class Executor {
   readonly #options: ExecuteOptions;
+  readonly #machine: Machine;
+  readonly #work: ReadonlyMap<string, Work>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
   readonly #ends = new Map<string, StepEnd>();
-  readonly #missing = new Map<string, number>();
-  readonly #dependents = new Map<string, GraphStep[]>();
-  readonly #ready: GraphStep[] = [];
-  readonly #running = new Set<Promise<void>>();
-  readonly #slots: Slots;
-  #queue: { add(task: () => Promise<void>): Promise<void> } | undefined;
-  #hasFailed = false;
+  readonly #messages: Message[] = [];
+  readonly #finished = Promise.withResolvers<void>();
+  #isBusy = false;
 
   constructor(options: ExecuteOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.inspect.graph.pools);
-    const selected = new Set(options.steps.map((step) => step.id));
-    for (const step of options.steps) {
-      const needs = step.needs.filter((need) => selected.has(need));
-      this.#missing.set(step.id, needs.length);
-      for (const need of needs) this.#dependents.set(need, [...(this.#dependents.get(need) ?? []), step]);
-      if (needs.length === 0) this.#ready.push(step);
+    this.#work = new Map(options.steps.map((step) => [step.id, { step, tail: [] }]));
+    this.#takeStoredOutputs();
+    const { graph, platform } = options.attempt;
+    this.#machine = new Machine({
+      steps: options.steps.map((step) => this.#describe(step)),
+      pools: { capacity: graph.pools, devices: graph.devices ?? {} },
+      jobs: options.jobs,
+      keepGoing: options.keepGoing,
+      random: platform.random,
+    });
+  }
+
+  /** Steps outside the selection still give their stored outputs to those inside. */
+  #takeStoredOutputs(): void {
+    const { inspect, store, graph } = this.#options.attempt;
+    if (this.#work.size === graph.steps.length) return;
+    for (const { id } of graph.steps) {
+      if (this.#work.has(id)) continue;
+      const last = inspect.last.get(id);
+      const stored = last === undefined ? undefined : store.readAction(last);
+      if (stored !== undefined) this.#outputs.set(id, stored.outputs);
     }
+  }
+
+  #describe({ id, needs, isEnabled, retry, resources }: GraphStep): MachineStep {
+    const lacks = needs.find((need) => !this.#work.has(need) && !this.#outputs.has(need));
+    const own = needs.filter((need) => this.#work.has(need));
+    return { id, needs: own, isEnabled, retry, resources, ...(lacks === undefined ? {} : { lacks }) };
   }
 
   /** Runs everything and tells how each step ended. */
-  async run(): Promise<ReadonlyMap<string, StepEnd>> {
-    const { store } = this.#options.attempt;
-    const selected = new Set(this.#options.steps.map((step) => step.id));
-    // Steps outside the selection still give their stored outputs to those inside.
-    for (const step of this.#options.inspect.graph.steps) {
-      if (selected.has(step.id)) continue;
-      const last = this.#options.inspect.last.get(step.id);
-      const stored = last === undefined ? undefined : store.readAction(last);
-      if (stored !== undefined) this.#outputs.set(step.id, stored.outputs);
-    }
-    for (;;) {
-      // Hits are settled here, one after the other, without waiting for a slot.
-      for (let at = 0; at < this.#ready.length; at++) {
-        const step = this.#ready[at];
-        if (step !== undefined) this.#consider(step);
-      }
-      this.#ready.length = 0;
-      if (this.#running.size === 0) break;
-      await Promise.race(this.#running);
-    }
-    return this.#ends;
-  }
-
-  /** Decides on a step whose needs are all settled. */
-  #consider(step: GraphStep): void {
-    const blocker = step.needs.find((need) =>
-      ['failed', 'blocked', 'cancelled', 'disabled'].includes(this.#ends.get(need) ?? ''),
-    );
-    if (!step.isEnabled) this.#end(step, 'disabled', 'its condition is false');
-    else if (blocker !== undefined) this.#endBlocked(step, blocker);
-    else if (this.#options.signal.aborted) this.#end(step, 'cancelled', 'the run was cancelled');
-    else if (this.#hasFailed && !this.#options.keepGoing)
-      this.#end(step, 'blocked', 'an earlier step failed');
-    else this.#inspect(step);
-  }
-
-  #endBlocked(step: GraphStep, blocker: string): void {
-    const end = this.#ends.get(blocker);
-    if (end === 'disabled') this.#end(step, 'disabled', `${blocker} is left out`);
-    else if (end === 'cancelled') this.#end(step, 'cancelled', 'the run was cancelled');
-    else this.#end(step, 'blocked', `${blocker} did not succeed`);
-  }
-
-  #inspect(step: GraphStep): void {
-    const unknown = step.needs.find((need) => !this.#outputs.has(need));
-    if (unknown !== undefined) {
-      this.#fail(
-        step,
-        1,
-        new AttemptFailure({
-          code: 'INPUT_UNKNOWN',
-          message: `${step.id} needs ${unknown}, which is not part of this run and has no stored result.`,
-          help: 'Run without --only or --from once.',
-        }),
-      );
-      return;
-    }
-    let inspection: Inspection;
+  async run(): Promise<ExecuteResult> {
+    const { signal } = this.#options;
+    const cancel = (): void => this.#post({ kind: 'cancel' });
+    signal.addEventListener('abort', cancel);
     try {
-      inspection = inspectStep(step, this.#outputs, this.#options.inspect);
-    } catch (error) {
-      const failure =
-        error instanceof MissingFilesError
-          ? new AttemptFailure({
-              code: 'FILE_MISSING',
-              message: error.message,
-              help: 'Create the file, or change the path in the pipeline.',
-            })
-          : AttemptFailure.from(describeError(error));
-      this.#fail(step, 1, failure);
-      return;
-    }
-    if (inspection.stored !== undefined) this.#reuse(step, inspection, inspection.stored);
-    else this.#start(step, inspection);
-  }
-
-  #reuse(step: GraphStep, inspection: Inspection, stored: ActionRecord): void {
-    const { store, graph } = this.#options.attempt;
-    for (const [port, path] of Object.entries(workspaceWrites(step, graph.projectDir))) {
-      const artifact = stored.outputs[port];
-      if (artifact !== undefined && !store.hasContent(path, artifact)) store.restore(artifact, path);
-    }
-    this.#outputs.set(step.id, stored.outputs);
-    this.#end(step, 'reused', inspection.reason, { inspection, stored, durationMs: 0 });
-  }
-
-  #start(step: GraphStep, inspection: Inspection): void {
-    const task = this.#runInQueue(step, inspection).catch((error: unknown) => {
-      this.#fail(step, 1, AttemptFailure.from(describeError(error)));
-    });
-    const running = task.finally(() => this.#running.delete(running));
-    this.#running.add(running);
-  }
-
-  async #runInQueue(step: GraphStep, inspection: Inspection): Promise<void> {
-    if (this.#queue === undefined) {
-      const { default: Queue } = await import('p-queue');
-      this.#queue ??= new Queue({ concurrency: this.#options.jobs });
-    }
-    const { events, signal, attempt } = this.#options;
-    if (inspection.damage !== undefined) {
-      events.write({ kind: 'warning', code: 'STORE_DAMAGED', message: inspection.damage.message });
-      attempt.store.discard(inspection.damage.digest);
-    }
-    const onWait = (): void => {
-      events.write({ kind: 'step-waiting', stepId: step.id, reason: 'another run is computing it' });
-    };
-    const reservation = await reserve(attempt.store.dir, inspection.fingerprint, { signal, onWait }).catch(
-      () => undefined,
-    );
-    if (reservation === undefined) {
-      this.#end(step, 'cancelled', 'the run was cancelled');
-      return;
-    }
-    try {
-      // The other run may have published it while this one waited.
-      const again = inspectStep(step, this.#outputs, this.#options.inspect);
-      if (again.stored === undefined) await this.#tryUntilDone(step, again);
-      else this.#reuse(step, again, again.stored);
+      this.#post({ kind: 'begin' });
+      if (signal.aborted) cancel();
+      await this.#finished.promise;
+      return { ends: this.#ends, isCheckpointed: this.#machine.isCheckpointed };
     } finally {
-      reservation.release();
-    }
-  }
-
-  async #tryUntilDone(step: GraphStep, inspection: Inspection): Promise<void> {
-    const { retry } = step;
-    for (let attempt = 1; ; attempt++) {
-      let failure: AttemptFailure | undefined;
-      // Only the attempt itself takes a slot: waiting for the next one does not.
-      await this.#queue?.add(async () => {
-        const release = await this.#slots.acquire(step.resources);
-        try {
-          failure = await this.#attempt(step, inspection, attempt);
-        } finally {
-          release();
-        }
-      });
-      if (failure === undefined) return;
-      const isListed =
-        retry.on === undefined ||
-        retry.on.includes(failure.code) ||
-        (failure.exitCode !== undefined && retry.on.includes(failure.exitCode));
-      if (attempt >= retry.attempts || !isListed || this.#options.signal.aborted) {
-        this.#fail(step, attempt, failure, inspection);
-        return;
+      signal.removeEventListener('abort', cancel);
+      // After an error of the engine's own nothing may be left running or reserved.
+      for (const work of this.#work.values()) {
+        work.running?.abort();
+        work.reservation?.release();
       }
-      const delayMs = Math.min(retry.maxDelayMs, retry.delayMs * retry.factor ** (attempt - 1));
-      const retryInMs = delayMs * (1 - retry.jitter * Math.random());
-      this.#options.events.write({
-        kind: 'attempt-failed',
-        stepId: step.id,
-        attempt,
-        failure: failure.summarize([]),
-        retryInMs,
-      });
-      await sleep(retryInMs, undefined, { signal: this.#options.signal }).catch(() => undefined);
     }
   }
 
-  /** One attempt; gives the failure, or undefined when the step has ended. */
-  async #attempt(
-    step: GraphStep,
-    inspection: Inspection,
-    attempt: number,
-  ): Promise<AttemptFailure | undefined> {
-    const { events, signal } = this.#options;
-    if (signal.aborted) {
-      this.#end(step, 'cancelled', 'the run was cancelled');
-      return undefined;
-    }
-    events.write({
-      kind: 'step-started',
-      stepId: step.id,
-      attempt,
-      fingerprint: inspection.fingerprint,
-      reason: inspection.reason,
-    });
-    const tail: string[] = [];
-    const timeout = step.timeoutMs === undefined ? undefined : AbortSignal.timeout(step.timeoutMs);
+  /** Takes messages to the machine, one after the other, and does what it says. */
+  #post(message: Message): void {
+    this.#messages.push(message);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
     try {
-      const result = await runAttempt(step, inspection, this.#outputs, {
-        ...this.#options.attempt,
-        signal: timeout === undefined ? signal : AbortSignal.any([signal, timeout]),
-        listener: {
-          onEvent: (event) => {
-            events.write({ kind: 'step-event', stepId: step.id, attempt, event });
-          },
-          onOutput: (stream, text) => {
-            tail.push(text);
-            if (tail.length > logTailLines) tail.shift();
-            events.write({ kind: 'step-output', stepId: step.id, stream, text });
-          },
-        },
-      });
-      this.#succeed(step, inspection, result);
-      return undefined;
+      // The loop also visits what is added meanwhile.
+      for (const next of this.#messages) for (const effect of this.#machine.on(next)) this.#perform(effect);
+      this.#messages.length = 0;
+      if (this.#machine.isDone) this.#finished.resolve();
     } catch (error) {
-      if (signal.aborted) {
-        this.#end(step, 'cancelled', 'the run was cancelled');
-        return undefined;
-      }
-      const failure = error instanceof AttemptFailure ? error : AttemptFailure.from(describeError(error));
-      const isTimeout = timeout?.aborted === true;
-      const told = isTimeout
-        ? new AttemptFailure({
-            code: 'TIMEOUT',
-            message: `${step.id} did not end within ${(step.timeoutMs ?? 0) / 1000} s.`,
-            help: 'Raise timeout, or give the step less to do.',
-          })
-        : failure;
-      events.write({
-        kind: 'step-event',
-        stepId: step.id,
-        attempt,
-        event: { type: 'log', level: 'error', message: told.message },
-      });
-      Object.defineProperty(told, 'tail', { value: [...tail] });
-      return told;
+      this.#finished.reject(error);
+    } finally {
+      this.#isBusy = false;
     }
   }
 
-  #succeed(step: GraphStep, inspection: Inspection, result: AttemptResult): void {
-    const { attempt, inspect } = this.#options;
-    if (step.cache !== 'off' && step.cache !== 'ro')
-      attempt.store.writeAction(inspection.fingerprint, result.action);
-    inspect.last.set(step.id, inspection.fingerprint);
-    this.#outputs.set(step.id, result.action.outputs);
-    this.#end(step, 'succeeded', inspection.reason, {
-      inspection,
-      stored: result.action,
-      durationMs: result.action.durationMs,
-      cost: result,
-    });
+  #get(stepId: string): Work {
+    const work = this.#work.get(stepId);
+    if (work === undefined) throw new Error(`Internal error: there is no step ${stepId} in this run.`);
+    return work;
   }
 
-  #fail(step: GraphStep, attempt: number, failure: AttemptFailure, inspection?: Inspection): void {
-    this.#hasFailed = true;
-    const tail = (failure as AttemptFailure & { readonly tail?: readonly string[] }).tail ?? []; // Set by #attempt.
-    this.#options.events.write({
+  #perform(effect: Effect): void {
+    const { stepId } = effect;
+    const work = this.#get(stepId);
+    switch (effect.kind) {
+      case 'inspect':
+        this.#post({ kind: 'inspected', stepId, verdict: this.#inspect(work) });
+        return;
+      case 'reserve':
+        void this.#answer(this.#reserve(work));
+        return;
+      case 'attempt':
+        void this.#answer(this.#attempt(work, effect));
+        return;
+      case 'retry':
+        void this.#answer(this.#delay(work, effect));
+        return;
+      case 'stop':
+        work.running?.abort();
+        return;
+      case 'end':
+        this.#end(work, effect);
+    }
+  }
+
+  /** Posts the message that an effect ends with; what it throws is the engine's own failure. */
+  async #answer(message: Promise<Message>): Promise<void> {
+    try {
+      this.#post(await message);
+    } catch (error) {
+      this.#finished.reject(error);
+    }
+  }
+
+  /** Looks whether a step's result is in the store, and its files in the project as they should be. */
+  #inspect(work: Work, options: { readonly mayRestore?: boolean } = {}): Verdict {
+    const { attempt } = this.#options;
+    const { store, graph } = attempt;
+    const { step } = work;
+    try {
+      const inspection = inspectStep(step, this.#outputs, attempt.inspect);
+      work.inspection = inspection;
+      const { stored } = inspection;
+      if (stored === undefined) return 'stale';
+      for (const [port, path] of Object.entries(workspaceWrites(step, graph.projectDir))) {
+        const artifact = stored.outputs[port];
+        if (artifact === undefined || store.hasContent(path, artifact)) continue;
+        if (options.mayRestore !== true) return 'stale';
+        store.restore(artifact, path);
+      }
+      work.stored = stored;
+      return 'reused';
+    } catch (error) {
+      return toFailure(error);
+    }
+  }
+
+  /** Waits for other processes, then looks again: one of them may have computed what this one needs. */
+  async #reserve(work: Work): Promise<Message> {
+    const { attempt, reservations, signal, tell } = this.#options;
+    const { step } = work;
+    const stepId = step.id;
+    const { damage, fingerprint } = inspectionOf(work);
+    if (damage !== undefined) {
+      tell({ kind: 'warning', code: 'STORE_DAMAGED', message: damage.message });
+      attempt.store.discard(damage.digest);
+    }
+    const paths = Object.values(step.workspace.writes ?? {}).map((path) => `path-${digestText(path)}`);
+    try {
+      const reservation = await reservations.reserve([fingerprint, ...new Set(paths)].sort(), {
+        signal,
+        onWait: () => tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' }),
+      });
+      if (reservation === undefined) return { kind: 'reserved', stepId, verdict: 'cancelled' };
+      work.reservation = reservation;
+    } catch (error) {
+      return { kind: 'reserved', stepId, verdict: toFailure(error) };
+    }
+    return { kind: 'reserved', stepId, verdict: this.#inspect(work, { mayRestore: true }) };
+  }
+
+  async #delay({ step, tail }: Work, effect: Extract<Effect, { kind: 'retry' }>): Promise<Message> {
+    const { attempt, signal, tell } = this.#options;
+    const { attempt: number, failure, delayMs } = effect;
+    tell({
       kind: 'attempt-failed',
       stepId: step.id,
-      attempt,
+      attempt: number,
       failure: failure.summarize(tail),
+      retryInMs: delayMs,
     });
-    this.#end(
-      step,
-      'failed',
-      failure.message,
-      inspection === undefined ? undefined : { inspection, durationMs: 0 },
-    );
+    await attempt.platform.clock.sleep(delayMs, signal);
+    return { kind: 'retry-due', stepId: step.id };
   }
 
-  #end(
-    step: GraphStep,
-    end: StepEnd,
-    reason: string,
-    details?: {
-      readonly inspection: Inspection;
-      readonly stored?: ActionRecord;
-      readonly durationMs: number;
-      readonly cost?: AttemptResult;
-    },
-  ): void {
-    if (this.#ends.has(step.id)) return;
+  /** One attempt: its result is stored and published when it succeeds. */
+  async #attempt(work: Work, effect: Extract<Effect, { kind: 'attempt' }>): Promise<Message> {
+    const { attempt, tell } = this.#options;
+    const { step } = work;
+    const inspection = inspectionOf(work);
+    const { fingerprint, reason } = inspection;
+    tell({ kind: 'step-started', stepId: step.id, attempt: effect.attempt, fingerprint, reason });
+    const running = new AbortController();
+    const ended = new AbortController();
+    work.running = running;
+    work.tail.length = 0;
+    void this.#limit(step, running, ended.signal);
+    const answer = (outcome: Outcome): Message => ({ kind: 'attempt-ended', stepId: step.id, outcome });
+    try {
+      const parts = {
+        step,
+        inspection,
+        outputs: this.#outputs,
+        grant: effect.grant,
+        signal: running.signal,
+        listener: this.#listen(work, effect.attempt),
+      };
+      const result = await runAttempt(parts, attempt);
+      if (running.signal.reason === timedOut) return answer(makeTimeout(step));
+      this.#publish(work, inspection, result);
+      return answer('succeeded');
+    } catch (error) {
+      const failure = toFailure(error);
+      const isCheckpoint = failure.code === 'CHECKPOINTED' || failure.exitCode === checkpointExitCode;
+      if (isCheckpoint) return answer('checkpointed');
+      return answer(running.signal.reason === timedOut ? makeTimeout(step) : failure);
+    } finally {
+      ended.abort();
+      delete work.running;
+    }
+  }
+
+  /** Stops an attempt that takes longer than it may. */
+  async #limit({ timeoutMs }: GraphStep, running: AbortController, ended: AbortSignal): Promise<void> {
+    if (timeoutMs === undefined) return;
+    await this.#options.attempt.platform.clock.sleep(timeoutMs, ended);
+    if (!ended.aborted) running.abort(timedOut);
+  }
+
+  /** Takes what an attempt tells. */
+  #listen({ step, tail }: Work, attempt: number): AttemptListener {
+    const { tell } = this.#options;
+    const keep = (text: string): void => {
+      tail.push(text);
+      if (tail.length > logTailLines) tail.shift();
+    };
+    return {
+      onEvent: (event) => {
+        if (event.type === 'log') keep(event.message);
+        tell({ kind: 'step-event', stepId: step.id, attempt, event });
+      },
+      onOutput: (stream, text) => {
+        keep(text);
+        tell({ kind: 'step-output', stepId: step.id, stream, text });
+      },
+    };
+  }
+
+  #publish(work: Work, inspection: Inspection, result: AttemptResult): void {
+    const { store, inspect } = this.#options.attempt;
+    const { step } = work;
+    const { fingerprint } = inspection;
+    if (step.cache !== 'off' && step.cache !== 'ro') store.writeAction(fingerprint, result.action);
+    inspect.last.set(step.id, fingerprint);
+    // Only now: a checkpoint is needed for as long as the result is not safe.
+    store.removeScratch(fingerprint);
+    work.stored = result.action;
+    work.cost = result;
+  }
+
+  #end(work: Work, { end, reason, attempt, failure }: Extract<Effect, { kind: 'end' }>): void {
+    const { tell } = this.#options;
+    const { step, inspection, stored, cost, tail } = work;
+    work.reservation?.release();
+    delete work.reservation;
     this.#ends.set(step.id, end);
-    const outputs = Object.entries(details?.stored?.outputs ?? {}).map(([port, artifact]) => ({
-      port,
-      type: artifact.type,
-      digest: artifact.digest,
-      files: artifact.files.length,
-      sizeBytes: artifact.files.reduce((sum, file) => sum + file.sizeBytes, 0),
-    }));
-    this.#options.events.write({
+    if (stored !== undefined && (end === 'reused' || end === 'succeeded'))
+      this.#outputs.set(step.id, stored.outputs);
+    if (failure !== undefined)
+      tell({
+        kind: 'attempt-failed',
+        stepId: step.id,
+        attempt: Math.max(1, attempt),
+        failure: failure.summarize(tail),
+      });
+    tell({
       kind: 'step-ended',
       stepId: step.id,
       end,
-      reason,
-      outputs,
-      durationMs: details?.durationMs ?? 0,
-      ...(details === undefined ? {} : { fingerprint: details.inspection.fingerprint }),
-      ...(details?.cost?.cpuMs === undefined ? {} : { cpuMs: details.cost.cpuMs }),
-      ...(details?.cost?.peakMemoryBytes === undefined
-        ? {}
-        : { peakMemoryBytes: details.cost.peakMemoryBytes }),
-      ...(end === 'reused' && details?.stored !== undefined ? { kept: details.stored.kept } : {}),
+      reason: reason === '' ? (inspection?.reason ?? '') : reason,
+      outputs: summarizeOutputs(stored),
+      durationMs: cost?.action.durationMs ?? 0,
+      ...(inspection === undefined ? {} : { fingerprint: inspection.fingerprint }),
+      ...(cost?.cpuMs === undefined ? {} : { cpuMs: cost.cpuMs }),
+      ...(cost?.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: cost.peakMemoryBytes }),
+      ...(end === 'reused' && stored !== undefined && stored.kept.length > 0 ? { kept: stored.kept } : {}),
     });
-    for (const dependent of this.#dependents.get(step.id) ?? []) {
-      const missing = (this.#missing.get(dependent.id) ?? 1) - 1;
-      this.#missing.set(dependent.id, missing);
-      if (missing === 0) this.#ready.push(dependent);
-    }
+    // A run of thousands of steps must not hold the records of all of them.
+    delete work.inspection;
+    delete work.stored;
+    delete work.cost;
   }
+}
+
+function inspectionOf({ step, inspection }: Work): Inspection {
+  if (inspection === undefined) throw new Error(`Internal error: ${step.id} was not looked at.`);
+  return inspection;
+}
+
+function summarizeOutputs(
+  stored: ActionRecord | undefined,
+): Extract<EventBody, { kind: 'step-ended' }>['outputs'] {
+  return Object.entries(stored?.outputs ?? {}).map(([port, { type, digest, files }]) => ({
+    port,
+    type,
+    digest,
+    files: files.length,
+    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+  }));
+}
+
+function makeTimeout({ id, timeoutMs = 0 }: GraphStep): AttemptFailure {
+  return new AttemptFailure({
+    code: 'TIMEOUT',
+    message: `${id} did not end within ${timeoutMs / 1000} s.`,
+    help: 'Raise timeout, or give the step less to do.',
+  });
+}
+
+/** What went wrong, in a form that can be told. */
+function toFailure(error: unknown): AttemptFailure {
+  if (error instanceof AttemptFailure) return error;
+  if (error instanceof MissingFilesError)
+    return new AttemptFailure({
+      code: 'FILE_MISSING',
+      message: error.message,
+      help: 'Create the file, or change the path in the pipeline.',
+    });
+  return AttemptFailure.from(describeError(error));
 }

@@ -1,24 +1,38 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend, StepEvent } from '@joyul/plugin-api';
 import type { Graph, GraphStep } from '../graph/graph.ts';
 import { digestFiles } from '../plan/fingerprint.ts';
-import type { Inspection, KnownOutputs } from '../plan/inspect-step.ts';
+import type { InspectOptions, Inspection, KnownOutputs } from '../plan/inspect-step.ts';
 import { workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
 import type { ActionRecord, Store } from '../store/store.ts';
+import type { Platform } from '../util/platform.ts';
 import { AttemptFailure } from './attempt-failure.ts';
-import { describeError, runOrder } from './run-order.ts';
-import type { AttemptCost, AttemptListener, WorkerPool } from './worker-pool.ts';
-import type { WorkOrder } from './worker-protocol.ts';
+import type { Runner } from './runner.ts';
+import type { Secrets } from './secrets.ts';
+import type { Grant } from './slots.ts';
+import type { AttemptCost, AttemptListener, WorkOrder } from './worker-protocol.ts';
 
 /** What all attempts of a run share. */
 export interface AttemptContext {
   readonly graph: Graph;
   readonly store: Store;
-  readonly pool: WorkerPool;
+  readonly inspect: InspectOptions;
+  readonly runner: Runner;
+  readonly platform: Platform;
+  readonly secrets: Secrets;
   readonly downloadDir: string;
   readonly backend?: Backend;
+}
+
+/** What one attempt is about. */
+export interface AttemptParts {
+  readonly step: GraphStep;
+  readonly inspection: Inspection;
+  readonly outputs: KnownOutputs;
+  readonly grant: Grant;
+  readonly signal: AbortSignal;
+  readonly listener: AttemptListener;
 }
 
 /** What an attempt that succeeded gives. */
@@ -44,39 +58,46 @@ function materializeInputs(step: GraphStep, outputs: KnownOutputs, store: Store)
   );
 }
 
-/** Refuses an output that the step did not write. */
-function checkWritten(step: GraphStep, port: string, path: string): void {
-  const isMissing = !existsSync(path);
-  if (!isMissing && (!path.includes('.joyul') || readdirSync(path).length > 0)) return;
+/** Refuses an output that the step did not write; a folder of the engine's own is there from the start. */
+function checkWritten(
+  { fs }: Platform,
+  path: string,
+  output: { readonly stepId: string; readonly port: string; readonly isInProject: boolean },
+): void {
+  const { stepId, port, isInProject } = output;
+  if (isInProject ? fs.stat(path) !== undefined : fs.list(path).length > 0) return;
   throw new AttemptFailure({
     code: 'OUTPUT_MISSING',
-    message: `${step.id} ended without an error, but did not write its output ${port}${isMissing ? ` at ${path}` : ''}.`,
+    message: `${stepId} ended without an error, but did not write its output ${port}${isInProject ? ` at ${path}` : ''}.`,
     help: 'Check the path, or remove the output from the pipeline.',
   });
 }
 
+/** Takes what the step wrote into the store. */
 function publish(
   step: GraphStep,
-  work: string,
-  writes: Readonly<Record<string, string>>,
-  store: Store,
+  folders: Readonly<Record<string, string>>,
+  { store, platform, graph }: AttemptContext,
 ): Readonly<Record<string, Artifact>> {
+  const writes = workspaceWrites(step, graph.projectDir);
   const artifacts: Record<string, Artifact> = {};
   for (const [port, { type }] of Object.entries(step.outputs)) {
-    const own = writes[port];
-    const path = own ?? join(work, port);
-    checkWritten(step, port, path);
-    artifacts[port] = store.ingest(path, type, { move: own === undefined });
+    const path = folders[port] ?? '';
+    const isInProject = writes[port] !== undefined;
+    checkWritten(platform, path, { stepId: step.id, port, isInProject });
+    artifacts[port] = store.ingest(path, type, { move: !isInProject });
   }
   return artifacts;
 }
 
 /** The files that a step reads must be the same after it as before it: else nobody knows what it saw. */
-function checkReads(step: GraphStep, inspection: Inspection, { graph, store }: AttemptContext): void {
+function checkReads(step: GraphStep, inspection: Inspection, { inspect }: AttemptContext): void {
   const reads = step.workspace.reads ?? [];
   if (reads.length === 0) return;
-  const now = digestFiles(graph.projectDir, reads, store.statCache);
-  const changed = Object.keys(now).filter((path) => now[path] !== inspection.record.files[path]);
+  const now = digestFiles(reads, inspect.context);
+  const before = inspection.record.files;
+  const paths = new Set([...Object.keys(now), ...Object.keys(before)]);
+  const changed = [...paths].filter((path) => now[path] !== before[path]);
   if (changed.length === 0) return;
   throw new AttemptFailure({
     code: 'INPUT_CHANGED',
@@ -85,95 +106,83 @@ function checkReads(step: GraphStep, inspection: Inspection, { graph, store }: A
   });
 }
 
-/** What a worker is told to do. */
-function makeOrder(
+/** What a program is told of the devices that are its own. */
+function describeDevices({ devices }: Grant): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(devices).flatMap(([pool, names]) => {
+      const variable = `JOYUL_${pool.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
+      const list = names.join(',');
+      return pool === 'gpu'
+        ? [
+            [variable, list],
+            ['CUDA_VISIBLE_DEVICES', list],
+          ]
+        : [[variable, list]];
+    }),
+  );
+}
+
+/** Output folders by port: in the project where the step says so, else empty ones of the store. */
+function makeFolders(
   step: GraphStep,
-  inspection: Inspection,
-  folders: Readonly<Record<string, string>>,
-  outputs: KnownOutputs,
-  { graph, store, downloadDir, backend }: AttemptContext,
-): WorkOrder {
+  { store, platform, graph }: AttemptContext,
+): { readonly folders: Readonly<Record<string, string>>; remove(): void } {
+  const writes = workspaceWrites(step, graph.projectDir);
+  const ports = Object.keys(step.outputs).filter((port) => writes[port] === undefined);
+  if (ports.length === 0) return { folders: writes, remove: () => undefined };
+  const work = store.makeWorkFolder();
+  const own = ports.map((port) => [port, join(work, port)] as const);
+  for (const [, folder] of own) platform.fs.makeFolder(folder);
   return {
-    entry: step.plugin.entry,
-    stepId: step.id,
-    params: step.params,
-    inputs: materializeInputs(step, outputs, store),
-    outputs: folders,
-    scratch: store.scratchFolder(inspection.fingerprint),
-    projectDir: graph.projectDir,
-    downloadDir,
-    seed: inspection.record.seed,
-    env: step.environment,
-    ...(backend === undefined ? {} : { backend }),
+    folders: { ...writes, ...Object.fromEntries(own) },
+    remove: () => {
+      platform.fs.remove(work);
+    },
   };
 }
 
-/** Runs one attempt of a step and publishes its outputs, whole or not at all. */
-export async function runAttempt(
-  step: GraphStep,
-  inspection: Inspection,
-  outputs: KnownOutputs,
-  options: AttemptContext & { readonly signal: AbortSignal; readonly listener: AttemptListener },
-): Promise<AttemptResult> {
-  const { graph, store, signal, listener } = options;
-  const work = store.makeWorkFolder();
+/** Runs one attempt of a step and stores its outputs; its record is not published yet. */
+export async function runAttempt(parts: AttemptParts, context: AttemptContext): Promise<AttemptResult> {
+  const { step, inspection, outputs, grant, signal, listener } = parts;
+  const { store, platform, graph, secrets, backend } = context;
   const kept: StepEvent[] = [];
-  const startMs = performance.now();
+  const startMs = platform.clock.elapsed();
+  const { folders, remove } = makeFolders(step, context);
   try {
-    for (const port of Object.keys(step.outputs)) mkdirSync(join(work, port));
-    const writes = workspaceWrites(step, graph.projectDir);
-    const folders = Object.keys(step.outputs).map(
-      (port) => [port, writes[port] ?? join(work, port)] as const,
-    );
-    const order = makeOrder(step, inspection, Object.fromEntries(folders), outputs, options);
+    const devices = describeDevices(grant);
+    const order: WorkOrder = {
+      entry: step.plugin.entry,
+      stepId: step.id,
+      params: secrets.fillIn(step.params),
+      inputs: materializeInputs(step, outputs, store),
+      outputs: folders,
+      scratch: store.scratchFolder(inspection.fingerprint),
+      projectDir: graph.projectDir,
+      downloadDir: context.downloadDir,
+      seed: inspection.record.seed,
+      env: { ...step.environment, ...secrets.environmentOf(step), ...devices },
+      devices,
+      ...(backend === undefined ? {} : { backend }),
+    };
     const onEvent = (event: StepEvent): void => {
-      if (isKept(event)) kept.push(event);
+      if (isKept(event)) kept.push(secrets.mask(event));
       listener.onEvent(event);
     };
-    const cost = await runWhere(
-      step,
-      order,
-      {
-        ...options,
-        listener: {
-          ...listener,
-          onEvent,
-          onOutput: (stream, text) => {
-            listener.onOutput(stream, text);
-          },
-        },
+    const where = step.plugin.runsIn ?? 'worker';
+    const cost = await context.runner.run(order, where, signal, {
+      onEvent,
+      onOutput: (stream, text) => {
+        listener.onOutput(stream, text);
       },
-      signal,
-    );
-    const published = publish(step, work, writes, store);
-    checkReads(step, inspection, options);
-    store.removeScratch(inspection.fingerprint);
+    });
+    const published = publish(step, folders, context);
+    checkReads(step, inspection, context);
+    const durationMs = platform.clock.elapsed() - startMs;
     return {
       ...cost,
-      action: {
-        version: 1,
-        record: inspection.record,
-        outputs: published,
-        kept,
-        durationMs: performance.now() - startMs,
-      },
+      action: { version: 1, record: inspection.record, outputs: published, kept, durationMs },
     };
-  } catch (error) {
-    throw error instanceof AttemptFailure ? error : AttemptFailure.from(describeError(error));
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    remove();
   }
-}
-
-async function runWhere(
-  step: GraphStep,
-  order: WorkOrder,
-  options: AttemptContext & { readonly listener: AttemptListener },
-  signal: AbortSignal,
-): Promise<AttemptCost> {
-  if (step.plugin.runsIn !== 'engine') return options.pool.run(order, signal, options.listener);
-  await runOrder(order, signal, (event) => {
-    options.listener.onEvent(event);
-  });
-  return {};
 }

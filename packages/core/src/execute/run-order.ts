@@ -1,6 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext, StepEvent, StepPlugin } from '@joyul/plugin-api';
+import type { StepContext, StepEvent, StepFailure, StepPlugin } from '@joyul/plugin-api';
 import { codeOf } from '../util/files.ts';
 import type { SentFailure, WorkOrder } from './worker-protocol.ts';
 
@@ -11,9 +10,15 @@ export async function runOrder(
   emit: (event: StepEvent) => void,
 ): Promise<void> {
   const module = (await import(pathToFileURL(order.entry).href)) as { readonly default: StepPlugin }; // The catalog checked its shape.
-  const { entry: _, ...rest } = order;
+  const { entry: _entry, devices: _devices, ...rest } = order;
   const context = { ...rest, signal, emit } as unknown as StepContext; // Params and ports were validated against the plugin.
   await module.default.run(context);
+}
+
+/** A plugin may have loaded the class of its errors from another copy of the package: only the shape counts. */
+function problemsOf(error: Error): SentFailure['problems'] {
+  const isFailure = error.name === 'StepFailure' && 'problems' in error && Array.isArray(error.problems);
+  return isFailure ? (error as StepFailure).problems : []; // The name and the shape say so.
 }
 
 /** An error in a form that can be sent and recorded. */
@@ -24,7 +29,7 @@ export function describeError(error: unknown): SentFailure {
   return {
     name: error.name,
     message: error.message,
-    problems: error instanceof StepFailure ? error.problems : [],
+    problems: problemsOf(error),
     ...(code === undefined ? {} : { code }),
     ...(help === undefined ? {} : { help }),
     ...(error.stack === undefined ? {} : { stack: error.stack }),

@@ -2,21 +2,8 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { StepEvent } from '@joyul/plugin-api';
 import { AttemptFailure } from './attempt-failure.ts';
-import type { FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
-
-/** What a finished attempt cost. */
-export interface AttemptCost {
-  readonly cpuMs?: number;
-  readonly peakMemoryBytes?: number;
-}
-
-/** What an attempt tells while it runs. */
-export interface AttemptListener {
-  onEvent(event: StepEvent): void;
-  onOutput(stream: 'stdout' | 'stderr', text: string): void;
-}
+import type { AttemptCost, AttemptListener, FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
 
 /** How long a cancelled step may take to write a checkpoint, and then to end. */
 const graceMs = { abort: 10_000, terminate: 5_000 };
@@ -32,8 +19,11 @@ class Worker {
   #settle:
     { readonly resolve: (cost: AttemptCost) => void; readonly reject: (error: Error) => void } | undefined;
   isAlive = true;
+  /** The devices that its libraries see, which is settled when they load. */
+  readonly devices: string;
 
-  constructor() {
+  constructor(devices: Readonly<Record<string, string>>) {
+    this.devices = JSON.stringify(devices);
     const file = fileURLToPath(
       new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url),
     );
@@ -41,6 +31,7 @@ class Worker {
     this.process = fork(file, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32',
+      env: { ...process.env, ...devices },
       serialization: 'json',
     });
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -118,7 +109,7 @@ export class WorkerPool {
 
   /** Runs an order in an idle worker or a new one. */
   async run(order: WorkOrder, signal: AbortSignal, listener: AttemptListener): Promise<AttemptCost> {
-    const worker = this.#take();
+    const worker = this.#take(order.devices);
     const timers: NodeJS.Timeout[] = [];
     const cancel = (): void => {
       worker.send({ kind: 'abort' });
@@ -150,10 +141,12 @@ export class WorkerPool {
     }
   }
 
-  #take(): Worker {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop())
-      if (idle.isAlive) return idle;
-    const worker = new Worker();
+  #take(devices: Readonly<Record<string, string>>): Worker {
+    const wanted = JSON.stringify(devices);
+    const at = this.#idle.findIndex((idle) => idle.isAlive && idle.devices === wanted);
+    const [idle] = at === -1 ? [] : this.#idle.splice(at, 1);
+    if (idle !== undefined) return idle;
+    const worker = new Worker(devices);
     this.#all.add(worker);
     return worker;
   }

@@ -14,6 +14,8 @@ export interface WorkOrder {
   readonly seed: number;
   readonly backend?: Backend;
   readonly env: Readonly<Record<string, string>>;
+  /** Variables that name the devices of the step; libraries read them when their process starts. */
+  readonly devices: Readonly<Record<string, string>>;
 }
 
 /** To a worker. */
@@ -35,3 +37,15 @@ export type FromWorker =
   | { readonly kind: 'event'; readonly event: StepEvent }
   | { readonly kind: 'done'; readonly cpuMs: number; readonly peakMemoryBytes: number }
   | { readonly kind: 'failed'; readonly failure: SentFailure };
+
+/** What a finished attempt cost. */
+export interface AttemptCost {
+  readonly cpuMs?: number;
+  readonly peakMemoryBytes?: number;
+}
+
+/** What an attempt tells while it runs. */
+export interface AttemptListener {
+  onEvent(event: StepEvent): void;
+  onOutput(stream: 'stdout' | 'stderr', text: string): void;
+}

@@ -107,5 +107,7 @@ export interface Graph {
   readonly byId: ReadonlyMap<string, GraphStep>;
   /** Capacity of each pool; `cpu` is the number of cores unless the pipeline says otherwise. */
   readonly pools: Readonly<Record<string, number>>;
+  /** Names of the pieces of pools that were given as a list. */
+  readonly devices?: Readonly<Record<string, readonly string[]>>;
   readonly schedule?: Schedule;
 }

@@ -1,11 +1,10 @@
-import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend } from '@joyul/plugin-api';
 import type { GraphStep } from '../graph/graph.ts';
 import type { StatCache } from '../store/stat-cache.ts';
-import { listFiles } from '../store/store.ts';
 import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
-import { codeOf } from '../util/files.ts';
+import type { FileSystem } from '../util/file-system.ts';
+import { listFiles } from '../util/files.ts';
 
 /** Raise it when the record's meaning changes: every fingerprint then differs. */
 export const formatVersion = 1;
@@ -57,28 +56,27 @@ export function deriveStepSeed(seed: number, stepId: string): number {
 
 const isGlob = (path: string): boolean => /[*?[\]{}]/.test(path);
 
-function expandPath(projectDir: string, path: string): readonly string[] {
-  if (isGlob(path))
-    return globSync(path, { cwd: projectDir }).filter((file) => statSync(join(projectDir, file)).isFile());
-  const absolute = join(projectDir, path);
-  return statSync(absolute).isFile() ? [path] : listFiles(absolute).map((file) => `${path}/${file}`);
-}
-
 /** Digests of the files that a step declares, by path; all missing ones are told at once. */
 export function digestFiles(
-  projectDir: string,
   paths: readonly string[],
-  cache: StatCache,
+  { projectDir, fs, cache }: Pick<FingerprintContext, 'projectDir' | 'fs' | 'cache'>,
 ): Readonly<Record<string, string>> {
   const digests: Record<string, string> = {};
   const missing: string[] = [];
+  const add = (path: string): void => {
+    const digest = cache.digestIfThere(join(projectDir, path));
+    if (digest !== undefined) digests[path] = digest;
+  };
   for (const path of paths) {
-    try {
-      for (const file of expandPath(projectDir, path)) digests[file] = cache.digest(join(projectDir, file));
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      missing.push(path);
+    if (isGlob(path)) {
+      fs.glob(path, projectDir).forEach(add);
+      continue;
     }
+    const facts = fs.stat(join(projectDir, path));
+    if (facts?.kind === 'file') digests[path] = cache.digest(join(projectDir, path), facts);
+    else if (facts?.kind === 'folder')
+      for (const file of listFiles(fs, join(projectDir, path))) add(`${path}/${file}`);
+    else missing.push(path);
   }
   if (missing.length > 0) throw new MissingFilesError(missing);
   return digests;
@@ -87,6 +85,7 @@ export function digestFiles(
 /** What a record is made of besides the step. */
 export interface FingerprintContext {
   readonly projectDir: string;
+  readonly fs: FileSystem;
   readonly seed: number;
   /** The numeric backend in use, for plugins whose outputs depend on it. */
   readonly backend: Backend | 'default';
@@ -112,10 +111,7 @@ export function makeFingerprintRecord(
     pluginCode: plugin.codeDigest,
     params: step.params,
     inputs,
-    files:
-      use.reads === undefined || use.reads.length === 0
-        ? {}
-        : digestFiles(context.projectDir, use.reads, context.cache),
+    files: use.reads === undefined || use.reads.length === 0 ? {} : digestFiles(use.reads, context),
     environment: step.environment,
     seed: deriveStepSeed(context.seed, step.group),
     ...(plugin.usesTensors === true ? { backend: context.backend } : {}),

@@ -1,20 +1,27 @@
 import { join } from 'node:path';
+import type { Platform } from '../util/platform.ts';
 import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
+
+/** A pipeline's name among files. */
+export const fileNameOf = (pipelineFile: string): string => pipelineFile.replace(/[^A-Za-z0-9._-]+/g, '__');
 
 /** The fingerprint with which each step of a pipeline last succeeded, to tell what changed since. */
 export class LastRecords {
+  readonly #fs: Platform['fs'];
   readonly #file: string;
   #fingerprints: Record<string, string> | undefined;
   #isDirty = false;
 
-  constructor(storeDir: string, pipelineFile: string) {
-    this.#file = join(storeDir, 'last', `${pipelineFile.replace(/[^A-Za-z0-9._-]+/g, '__')}.json`);
+  constructor(storeDir: string, pipelineFile: string, { fs }: Platform) {
+    this.#fs = fs;
+    this.#file = join(storeDir, 'last', `${fileNameOf(pipelineFile)}.json`);
   }
 
   #load(): Record<string, string> {
     if (this.#fingerprints !== undefined) return this.#fingerprints;
     try {
-      this.#fingerprints = JSON.parse(readTextIfThere(this.#file) ?? '{}') as Record<string, string>; // Written by save.
+      const text = readTextIfThere(this.#fs, this.#file) ?? '{}';
+      this.#fingerprints = JSON.parse(text) as Record<string, string>; // Written by save.
     } catch {
       this.#fingerprints = {}; // Only reasons are lost.
     }
@@ -32,7 +39,7 @@ export class LastRecords {
   }
 
   save(): void {
-    if (this.#isDirty) writeFileAtomically(this.#file, JSON.stringify(this.#load()));
+    if (this.#isDirty) writeFileAtomically(this.#fs, this.#file, JSON.stringify(this.#load()));
     this.#isDirty = false;
   }
 }

@@ -3,13 +3,15 @@ import type { PlannedStep } from '../events/event.ts';
 import type { Graph, GraphStep } from '../graph/graph.ts';
 import type { Artifact } from '../store/artifact.ts';
 import { Store } from '../store/store.ts';
+import type { Platform } from '../util/platform.ts';
+import { realPlatform } from '../util/platform.ts';
 import type { FieldChange } from './explain.ts';
 import { diffRecords } from './explain.ts';
 import { MissingFilesError } from './fingerprint.ts';
 import type { FingerprintRecord } from './fingerprint.ts';
 import type { InspectOptions } from './inspect-step.ts';
 import { inspectStep } from './inspect-step.ts';
-import { LastRecords } from './last-records.ts';
+import { LastRecords, fileNameOf } from './last-records.ts';
 
 /** How a plan is made; the same options decide a run. */
 export interface PlanOptions {
@@ -26,13 +28,20 @@ export interface Plan {
 }
 
 /** The options that planning and running share. */
-export function makeInspectOptions(graph: Graph, store: Store, options: PlanOptions): InspectOptions {
+export function makeInspectOptions(
+  graph: Graph,
+  store: Store,
+  options: PlanOptions,
+  platform: Platform = realPlatform,
+): InspectOptions {
   const { force = false, backend = 'default' } = options;
+  const { projectDir, seed, file } = graph;
+  store.usePack(fileNameOf(file));
   return {
     graph,
     store,
-    last: new LastRecords(store.dir, graph.file),
-    context: { projectDir: graph.projectDir, seed: graph.seed, backend, cache: store.statCache },
+    last: new LastRecords(store.dir, file, platform),
+    context: { projectDir, seed, backend, fs: platform.fs, cache: store.statCache },
     isForced: (step: GraphStep) => (typeof force === 'boolean' ? force : force.has(step.id)),
   };
 }

@@ -1,3 +1,5 @@
+import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
+
 /** One file of an artifact. */
 export interface ArtifactFile {
   /** Inside the artifact, with forward slashes; empty when the artifact is a single file. */
@@ -14,3 +16,7 @@ export interface Artifact {
   /** In code-unit order of their paths. */
   readonly files: readonly ArtifactFile[];
 }
+
+/** The digest of an artifact with these files. */
+export const digestArtifact = (files: readonly ArtifactFile[]): string =>
+  digestText(formatCanonicalJson(files));

@@ -1,88 +1,112 @@
-import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, readTextIfThere } from '../util/files.ts';
+import { join } from 'node:path';
+import { codeOf, withFolderOf } from '../util/files.ts';
+import type { Platform } from '../util/platform.ts';
 
-/** When a process began, in the kernel's own count; undefined where the system does not tell. */
-function startOf(processId: number): string | undefined {
-  const text = readTextIfThere(`/proc/${processId}/stat`);
-  // The name in parentheses may hold blanks; the start time is the 20th field after it.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
-}
-
-function isAlive(processId: number, start: string | undefined): boolean {
-  try {
-    process.kill(processId, 0);
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
-  }
-  // Another process may have got the same id.
-  const now = startOf(processId);
-  return start === undefined || now === undefined || now === start;
-}
-
-/** A right to compute one fingerprint, held by one process at a time. */
+/** A right that one process holds at a time: to compute a fingerprint, or to write a path of the project. */
 export interface Reservation {
   release(): void;
 }
 
-/** How long an owner may take between making its file and writing its name. */
-const namelessMs = 2000;
+/** How often a reservation that another process holds is looked at again, growing from the first to the second. */
+const pollMs = { first: 10, last: 250 } as const;
 
-function isOlderThan(file: string, ageMs: number): boolean {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats !== undefined && Date.now() - stats.mtimeMs > ageMs;
-}
-
-function tryReserve(file: string): Reservation | undefined {
-  mkdirSync(dirname(file), { recursive: true });
-  try {
-    const handle = openSync(file, 'wx');
-    try {
-      writeSync(handle, `${process.pid} ${startOf(process.pid) ?? ''}`);
-    } catch (error) {
-      // A full disk: nobody must wait for an owner without a name.
-      rmSync(file, { force: true });
-      throw error;
-    } finally {
-      closeSync(handle);
-    }
-    return {
-      release: () => {
-        rmSync(file, { force: true });
-      },
-    };
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  const owner = readTextIfThere(file);
-  const [id, start] = owner?.split(' ') ?? [];
-  if (owner === undefined) return undefined;
-  // An empty file is one whose owner is about to write its name, or died before it could.
-  const isDead =
-    owner === '' ? isOlderThan(file, namelessMs) : !isAlive(Number(id), start === '' ? undefined : start);
-  if (isDead) {
-    // Only the file that was read is removed: another process may have taken over in between.
-    if (readTextIfThere(file) === owner) rmSync(file, { force: true });
-  }
-  return undefined;
-}
+let count = 0;
 
 /**
- * Waits until no other live process computes a fingerprint, then reserves it.
+ * Reservations are tickets: empty files whose names say what is reserved and by which process.
  *
- * `onWait` is called once when there is something to wait for. What a dead process held is taken over.
+ *     reservations/<key>.<process>.<number>
+ *
+ * To reserve, a process looks for tickets of others, makes its own, and looks again; when it then finds another
+ * living ticket it takes its own back and waits. Two processes cannot both hold a key: of two that made their tickets,
+ * the one that looked later saw both. A ticket exists whole or not at all, so that a full disk or a crash leaves
+ * none without an owner, and one of a dead process counts for nothing: there is nothing to unlock by hand.
  */
-export async function reserve(
-  storeDir: string,
-  fingerprint: string,
-  options: { readonly signal: AbortSignal; readonly onWait: () => void },
-): Promise<Reservation> {
-  const file = join(storeDir, 'reservations', fingerprint);
-  for (let attempt = 0; ; attempt++) {
-    const reservation = tryReserve(file);
-    if (reservation !== undefined) return reservation;
-    if (attempt === 1) options.onWait();
-    await sleep(Math.min(20 * 2 ** attempt, 250), undefined, { signal: options.signal });
+export class Reservations {
+  readonly #dir: string;
+  readonly #platform: Platform;
+
+  constructor(storeDir: string, platform: Platform) {
+    this.#dir = join(storeDir, 'reservations');
+    this.#platform = platform;
+  }
+
+  /**
+   * Waits until no other live process holds any of the keys, then holds all of them; undefined when cancelled.
+   *
+   * `onWait` is called once when there is something to wait for.
+   */
+  async reserve(
+    keys: readonly string[],
+    options: { readonly signal: AbortSignal; readonly onWait: () => void },
+  ): Promise<Reservation | undefined> {
+    const { clock, random } = this.#platform;
+    for (let attempt = 0; ; attempt++) {
+      if (options.signal.aborted) return undefined;
+      const reservation = this.#tryAll(keys);
+      if (reservation !== undefined) return reservation;
+      if (attempt === 0) options.onWait();
+      const delayMs = Math.min(pollMs.first * 2 ** attempt, pollMs.last);
+      // Two that saw each other must not look again at the same moment.
+      await clock.sleep(delayMs * (0.5 + random()), options.signal);
+    }
+  }
+
+  #tryAll(keys: readonly string[]): Reservation | undefined {
+    const held: string[] = [];
+    const release = (): void => {
+      for (const ticket of held) this.#remove(ticket);
+    };
+    try {
+      for (const key of keys) {
+        if (this.#isHeld(key)) break;
+        const ticket = `${key}.${this.#platform.processes.own}.${count++}`;
+        held.push(ticket);
+        this.#make(ticket);
+        if (this.#isHeld(key, ticket)) break;
+        if (held.length === keys.length) return { release };
+      }
+    } catch (error) {
+      release();
+      throw error;
+    }
+    release();
+    return undefined;
+  }
+
+  #make(ticket: string): void {
+    const { fs } = this.#platform;
+    const file = join(this.#dir, ticket);
+    fs.close(withFolderOf(fs, file, () => fs.open(file, 'wx')));
+  }
+
+  #remove(ticket: string): void {
+    try {
+      this.#platform.fs.unlink(join(this.#dir, ticket));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  /** True when a living process holds a key by a ticket other than `own`; tickets of dead ones are cleared away. */
+  #isHeld(key: string, own?: string): boolean {
+    const { processes } = this.#platform;
+    for (const ticket of this.#list()) {
+      if (!ticket.startsWith(`${key}.`) || ticket === own) continue;
+      const owner = ticket.slice(key.length + 1, ticket.lastIndexOf('.'));
+      if (processes.isAlive(owner)) return true;
+      processes.endOrphans(owner);
+      this.#remove(ticket);
+    }
+    return false;
+  }
+
+  #list(): readonly string[] {
+    try {
+      return this.#platform.fs.list(this.#dir).map(({ name }) => name);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw error;
+    }
   }
 }

@@ -1,29 +1,43 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+import { sep } from 'node:path';
 import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import type { FileFacts, FileSystem } from '../util/file-system.ts';
+import type { Platform } from '../util/platform.ts';
 
 /** What identifies a file's content as unchanged: an edit that keeps size and mtime still changes the ctime. */
-type Identity = string;
+interface Entry {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly changedMs: number;
+  readonly inode: number;
+  readonly digest: string;
+}
 
-const identityOf = (stats: BigIntStats): Identity =>
-  `${stats.size} ${stats.mtimeNs} ${stats.ctimeNs} ${stats.ino}`;
+const isSame = (entry: Entry, facts: FileFacts): boolean =>
+  entry.changedMs === facts.changedMs &&
+  entry.modifiedMs === facts.modifiedMs &&
+  entry.sizeBytes === facts.sizeBytes &&
+  entry.inode === facts.inode;
 
-/** A file changed this shortly before it was hashed may change again within the clock's resolution. */
-const racyNs = 50_000_000n;
+/** A file changed this shortly before it was hashed may change again within the resolution of the kernel's clock. */
+const racyMs = 50;
 
 const chunkBytes = 1 << 20;
 
+/** The sha256 of bytes, in hexadecimal. */
+export const hashBytes = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
 /** The sha256 of a file's bytes, in hexadecimal. */
-export function hashFile(file: string): string {
+export function hashFile(fs: FileSystem, file: string, sizeBytes: number): string {
+  if (sizeBytes <= chunkBytes) return hashBytes(fs.readBytes(file));
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(chunkBytes);
-  const handle = openSync(file, 'r');
+  const handle = fs.open(file, 'r');
   try {
-    for (let read = readSync(handle, buffer); read > 0; read = readSync(handle, buffer))
+    for (let read = fs.read(handle, buffer); read > 0; read = fs.read(handle, buffer))
       hash.update(buffer.subarray(0, read));
   } finally {
-    closeSync(handle);
+    fs.close(handle);
   }
   return hash.digest('hex');
 }
@@ -31,57 +45,109 @@ export function hashFile(file: string): string {
 /** Digests of files, remembered as long as nothing says that they changed. */
 export class StatCache {
   readonly #file: string;
-  #entries: Map<string, readonly [Identity, string]> | undefined;
+  readonly #root: string;
+  readonly #platform: Platform;
+  #entries: Map<string, Entry> | undefined;
+  readonly #own: { readonly file: string; readonly facts: FileFacts; readonly digest: string }[] = [];
   #isDirty = false;
 
-  constructor(file: string) {
+  /** Files are known by their paths inside `root`, so that a project may be moved. */
+  constructor(file: string, root: string, platform: Platform) {
     this.#file = file;
+    this.#root = root.endsWith(sep) ? root : root + sep;
+    this.#platform = platform;
   }
 
-  /** The digest of a file; it is read only where its size, times or inode differ from those remembered. */
-  digest(file: string): string {
-    const stats = statSync(file, { bigint: true });
-    const identity = identityOf(stats);
-    const entries = this.#load();
-    const known = entries.get(file);
-    if (known?.[0] === identity) return known[1];
-    const digest = hashFile(file);
-    this.#remember(file, stats, digest);
+  /** The digest of a file that `facts` were just taken of; it is read only where they differ from those remembered. */
+  digest(file: string, facts: FileFacts): string {
+    const known = this.#load().get(this.#keyOf(file));
+    if (known !== undefined && isSame(known, facts)) return known.digest;
+    const isRacy = this.#isRacy(facts);
+    const digest = hashFile(this.#platform.fs, file, facts.sizeBytes);
+    if (!isRacy) this.#keep(file, facts, digest);
     return digest;
   }
 
-  /** Takes over a digest that was computed while the file was written. */
-  remember(file: string, digest: string): void {
-    this.#remember(file, statSync(file, { bigint: true }), digest);
+  /** The digest of a file, or undefined where there is none. */
+  digestIfThere(file: string): string | undefined {
+    const facts = this.#platform.fs.stat(file);
+    return facts?.kind === 'file' ? this.digest(file, facts) : undefined;
   }
 
-  #remember(file: string, before: BigIntStats, digest: string): void {
-    const now = BigInt(Date.now()) * 1_000_000n;
-    const changed = before.ctimeNs > before.mtimeNs ? before.ctimeNs : before.mtimeNs;
-    const isSteady = identityOf(statSync(file, { bigint: true })) === identityOf(before);
-    // A racy entry is not kept: the next look reads the file again.
-    if (!isSteady || now - changed < racyNs) return;
-    this.#load().set(file, [identityOf(before), digest]);
+  /**
+   * Takes over the digest of a file that this process wrote, when `save` finds it unchanged since `facts` were taken.
+   *
+   * For files that nobody else knows of yet: the time between writing and taking the facts is not looked into.
+   */
+  rememberOwn(file: string, facts: FileFacts, digest: string): void {
+    this.#own.push({ file, facts, digest });
+  }
+
+  /** True when another change may still get the same times: the next look must read again. */
+  #isRacy({ changedMs }: FileFacts): boolean {
+    return this.#platform.clock.now() - changedMs < racyMs;
+  }
+
+  #keep(file: string, before: FileFacts, digest: string): void {
+    const after = this.#platform.fs.stat(file);
+    const { sizeBytes, modifiedMs, changedMs, inode } = before;
+    const entry = { sizeBytes, modifiedMs, changedMs, inode, digest };
+    if (after === undefined || !isSame(entry, after)) return;
+    const key = this.#keyOf(file);
+    // The file of entries is made of lines and tabs.
+    if (/[\t\n]/.test(key)) return;
+    this.#load().set(key, entry);
     this.#isDirty = true;
   }
 
-  #load(): Map<string, readonly [Identity, string]> {
+  #keyOf(file: string): string {
+    return file.startsWith(this.#root) ? file.slice(this.#root.length) : file;
+  }
+
+  #load(): Map<string, Entry> {
     if (this.#entries !== undefined) return this.#entries;
-    const entries = new Map<string, readonly [Identity, string]>();
-    for (const line of (readTextIfThere(this.#file) ?? '').split('\n')) {
-      const [identity, digest, file] = line.split('\t');
-      if (identity !== undefined && digest?.length === 64 && file !== undefined)
-        entries.set(file, [identity, digest]);
+    const entries = new Map<string, Entry>();
+    const text = readTextIfThere(this.#platform.fs, this.#file) ?? '';
+    for (let start = 0; start < text.length;) {
+      const end = text.indexOf('\n', start);
+      // A last line without an end was torn.
+      if (end === -1) break;
+      const [size, modified, changed, inode, digest = '', key] = text.slice(start, end).split('\t');
+      if (key !== undefined && digest.length === 64)
+        entries.set(key, {
+          sizeBytes: Number(size),
+          modifiedMs: Number(modified),
+          changedMs: Number(changed),
+          inode: Number(inode),
+          digest,
+        });
+      start = end + 1;
     }
     this.#entries = entries;
     return entries;
   }
 
+  /** Forgets files that are not there any more. */
+  prune(): void {
+    const entries = this.#load();
+    for (const key of entries.keys()) {
+      const file = key.startsWith(sep) ? key : this.#root + key;
+      if (this.#platform.fs.stat(file) !== undefined) continue;
+      entries.delete(key);
+      this.#isDirty = true;
+    }
+  }
+
   /** Writes what was learned; losing it costs time only. */
   save(): void {
+    for (const { file, facts, digest } of this.#own)
+      if (!this.#isRacy(facts)) this.#keep(file, facts, digest);
+    this.#own.length = 0;
     if (!this.#isDirty || this.#entries === undefined) return;
-    const lines = [...this.#entries].map(([file, [identity, digest]]) => `${identity}\t${digest}\t${file}\n`);
-    writeFileAtomically(this.#file, lines.join(''));
+    let text = '';
+    for (const [key, { sizeBytes, modifiedMs, changedMs, inode, digest }] of this.#entries)
+      text += `${sizeBytes}\t${modifiedMs}\t${changedMs}\t${inode}\t${digest}\t${key}\n`;
+    writeFileAtomically(this.#platform.fs, this.#file, text);
     this.#isDirty = false;
   }
 }

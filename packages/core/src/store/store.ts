@@ -1,24 +1,16 @@
-import { randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import type { StepEvent } from '@joyul/plugin-api';
-import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
-import { codeOf, readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import { digestText } from '../util/canonical-json.ts';
+import { codeOf, listFiles, makeUniqueName, partialNameOf, withFolderOf, writeFile } from '../util/files.ts';
+import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import type { FileFacts } from '../util/file-system.ts';
+import type { Platform } from '../util/platform.ts';
+import { realPlatform } from '../util/platform.ts';
+import { ActionPack } from './action-pack.ts';
 import type { Artifact, ArtifactFile } from './artifact.ts';
-import { StatCache, hashFile } from './stat-cache.ts';
+import { digestArtifact } from './artifact.ts';
+import { Flusher } from './flusher.ts';
+import { StatCache, hashBytes, hashFile } from './stat-cache.ts';
 
 /** What is kept of a step that succeeded, under its fingerprint. */
 export interface ActionRecord {
@@ -34,17 +26,12 @@ export interface ActionRecord {
 /** A damaged or missing object that was met. */
 export interface StoreDamage {
   readonly digest: string;
-  readonly reason: 'missing' | 'damaged';
+  readonly reason: 'missing' | 'damaged' | 'unreadable';
 }
 
-/** Paths of files under a folder, in code-unit order, with forward slashes. */
-export function listFiles(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
-  return files.sort((left, right) => (left < right ? -1 : 1));
-}
+/** Files up to this size are read once and written from memory. */
+const smallBytes = 1 << 20;
+const readOnly = { file: 0o444, executable: 0o555 } as const;
 
 /**
  * The content-addressed store of one project, in its `.joyul` folder.
@@ -56,10 +43,15 @@ export class Store {
   readonly dir: string;
   /** Digests of files, in the store and in the project. */
   readonly statCache: StatCache;
+  readonly #platform: Platform;
+  readonly #flusher: Flusher;
+  #pack: ActionPack | undefined;
 
-  constructor(projectDir: string) {
+  constructor(projectDir: string, platform: Platform = realPlatform) {
     this.dir = join(projectDir, '.joyul');
-    this.statCache = new StatCache(join(this.dir, 'stat-cache.tsv'));
+    this.#platform = platform;
+    this.statCache = new StatCache(join(this.dir, 'stat-cache.tsv'), projectDir, platform);
+    this.#flusher = new Flusher(platform.fs);
   }
 
   #blob(digest: string): string {
@@ -73,179 +65,260 @@ export class Store {
   /** The text of one of an artifact's files; undefined where it is not there. */
   readText(artifact: Artifact, path: string): string | undefined {
     const file = artifact.files.find((item) => item.path === path);
-    return file === undefined ? undefined : readTextIfThere(this.#blob(file.digest));
+    return file === undefined ? undefined : readTextIfThere(this.#platform.fs, this.#blob(file.digest));
   }
 
   /** A new empty folder on the store's disk. */
   makeWorkFolder(): string {
-    const folder = join(this.dir, 'tmp', `${process.pid}-${randomUUID()}`);
-    mkdirSync(folder, { recursive: true });
+    const folder = join(this.dir, 'tmp', makeUniqueName());
+    this.#platform.fs.makeFolder(folder);
     return folder;
   }
 
   /** The folder that attempts with the same fingerprint share. */
   scratchFolder(fingerprint: string): string {
     const folder = join(this.dir, 'scratch', fingerprint);
-    mkdirSync(folder, { recursive: true });
+    this.#platform.fs.makeFolder(folder);
     return folder;
   }
 
   /** Forgets a fingerprint's scratch folder. */
   removeScratch(fingerprint: string): void {
-    rmSync(join(this.dir, 'scratch', fingerprint), { recursive: true, force: true });
+    this.#platform.fs.remove(join(this.dir, 'scratch', fingerprint));
   }
 
   /** Takes a file or folder into the store; `move` gives the files away, which saves copying them. */
   ingest(path: string, type: string, options: { readonly move: boolean }): Artifact {
-    const isFile = statSync(path).isFile();
-    const files = (isFile ? [''] : listFiles(path)).map((name) =>
+    const isFile = this.#platform.fs.stat(path)?.kind === 'file';
+    const files = (isFile ? [''] : listFiles(this.#platform.fs, path)).map((name) =>
       this.#ingestFile(isFile ? path : join(path, name), name, options.move),
     );
-    return { type, files, digest: digestText(formatCanonicalJson(files)) };
+    return { type, files, digest: digestArtifact(files) };
   }
 
   #ingestFile(file: string, path: string, move: boolean): ArtifactFile {
-    const stats = statSync(file);
-    const digest = hashFile(file);
-    const blob = this.#blob(digest);
-    if (!existsSync(blob)) this.#publishBlob(file, blob, digest, move);
-    return { path, digest, sizeBytes: stats.size, isExecutable: (stats.mode & 0o100) !== 0 };
+    const { fs } = this.#platform;
+    const facts = fs.stat(file);
+    if (facts === undefined) throw new Error(`${file} went away while it was being stored.`);
+    const { digest, sizeBytes } = this.#ingestContent(file, facts, move);
+    return { path, digest, sizeBytes, isExecutable: facts.isExecutable };
   }
 
-  #publishBlob(file: string, blob: string, digest: string, move: boolean): void {
-    mkdirSync(dirname(blob), { recursive: true });
-    const temporary = `${blob}.${randomUUID()}.partial`;
+  /** What is hashed is what is stored: the file itself may be changing. */
+  #ingestContent(
+    file: string,
+    facts: FileFacts,
+    move: boolean,
+  ): { readonly digest: string; readonly sizeBytes: number } {
+    const { fs } = this.#platform;
+    if (facts.sizeBytes <= smallBytes) {
+      const bytes = fs.readBytes(file);
+      const digest = hashBytes(bytes);
+      this.#publishBlob(digest, bytes.length, (temporary) => writeFile(fs, temporary, bytes));
+      return { digest, sizeBytes: bytes.length };
+    }
+    const copy = partialNameOf(join(this.dir, 'blobs', 'incoming'));
     try {
-      if (move) renameSync(file, temporary);
-      else copyFileSync(file, temporary);
-      // A copy could differ from what was hashed when the file is being changed.
-      if (!move && hashFile(temporary) !== digest)
-        throw new Error(`${file} changed while it was being stored.`);
-      const handle = openSync(temporary, 'r');
-      fsyncSync(handle);
-      closeSync(handle);
-      chmodSync(temporary, 0o444);
-      renameSync(temporary, blob);
-      this.statCache.remember(blob, digest);
+      withFolderOf(fs, copy, () => (move ? fs.rename(file, copy) : fs.copy(file, copy)));
+      const { sizeBytes } = fs.stat(copy) ?? facts;
+      const digest = hashFile(fs, copy, sizeBytes);
+      this.#publishBlob(digest, sizeBytes, (temporary) => fs.rename(copy, temporary));
+      return { digest, sizeBytes };
+    } finally {
+      fs.remove(copy);
+    }
+  }
+
+  /** `write` puts the content under a temporary name; nothing happens where the blob is there and whole. */
+  #publishBlob(digest: string, sizeBytes: number, write: (temporary: string) => void): void {
+    const { fs } = this.#platform;
+    const blob = this.#blob(digest);
+    const there = fs.stat(blob);
+    // One of another size was damaged: it is replaced, since nobody may have looked at it yet.
+    if (there?.sizeBytes === sizeBytes && this.statCache.digest(blob, there) === digest) return;
+    const temporary = partialNameOf(blob);
+    try {
+      withFolderOf(fs, temporary, () => {
+        write(temporary);
+      });
+      fs.setMode(temporary, readOnly.file);
+      fs.rename(temporary, blob);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      fs.remove(temporary);
       throw error;
     }
+    const facts = fs.stat(blob);
+    // Only after the flush: a digest must not be trusted after a power failure that took the content.
+    if (facts !== undefined) this.#flusher.add(blob, () => this.statCache.rememberOwn(blob, facts, digest));
   }
 
   /** The first file of an artifact that is missing or does not have its content any more; undefined when all is well. */
   findDamage(artifact: Artifact): StoreDamage | undefined {
     for (const { digest } of artifact.files) {
-      const blob = this.#blob(digest);
       try {
-        if (this.statCache.digest(blob) === digest) continue;
+        const found = this.statCache.digestIfThere(this.#blob(digest));
+        if (found === digest) continue;
+        return { digest, reason: found === undefined ? 'missing' : 'damaged' };
       } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-        return { digest, reason: 'missing' };
+        const code = codeOf(error);
+        if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') return { digest, reason: 'unreadable' };
+        if (code === 'ENOENT') return { digest, reason: 'missing' };
+        throw error;
       }
-      return { digest, reason: 'damaged' };
     }
     return undefined;
   }
 
   /** Removes a damaged blob, so that the step that makes it again puts a good one in its place. */
   discard(digest: string): void {
-    rmSync(this.#blob(digest), { force: true });
+    this.#platform.fs.remove(this.#blob(digest));
   }
 
   /** A read-only folder (or file) with an artifact's content, made of links to the store's blobs. */
   materialize(artifact: Artifact): string {
+    const { fs } = this.#platform;
     const target = join(this.dir, 'artifacts', artifact.digest);
     if (this.#isMaterialized(artifact, target)) return target;
     const work = this.makeWorkFolder();
-    for (const file of artifact.files) this.#place(file, join(work, file.path === '' ? 'file' : file.path));
-    rmSync(target, { recursive: true, force: true });
-    mkdirSync(dirname(target), { recursive: true });
-    renameSync(work, target);
+    for (const file of artifact.files) this.#place(file, join(work, nameInFolder(file)));
+    fs.remove(target);
+    withFolderOf(fs, target, () => fs.rename(work, target));
     return target;
   }
 
   #isMaterialized(artifact: Artifact, target: string): boolean {
-    if (!existsSync(target)) return false;
-    const names = listFiles(target);
+    const { fs } = this.#platform;
+    if (fs.stat(target)?.kind !== 'folder') return false;
+    const names = listFiles(fs, target);
     if (names.length !== artifact.files.length) return false;
-    return artifact.files.every((file, index) => {
-      const name = file.path === '' ? 'file' : file.path;
-      return names[index] === name && this.statCache.digest(join(target, name)) === file.digest;
-    });
+    return artifact.files.every(
+      (file, index) =>
+        names[index] === nameInFolder(file) &&
+        this.statCache.digestIfThere(join(target, nameInFolder(file))) === file.digest,
+    );
   }
 
   #place(file: ArtifactFile, target: string): void {
+    const { fs } = this.#platform;
     const blob = this.#blob(file.digest);
-    mkdirSync(dirname(target), { recursive: true });
     // A linked file shares its mode with the blob, which is not executable.
     if (file.isExecutable) {
-      copyFileSync(blob, target);
-      chmodSync(target, 0o555);
+      withFolderOf(fs, target, () => fs.copy(blob, target));
+      fs.setMode(target, readOnly.executable);
       return;
     }
+    const before = fs.stat(blob);
+    const isVerified = before !== undefined && this.statCache.digest(blob, before) === file.digest;
     try {
-      linkSync(blob, target);
+      withFolderOf(fs, target, () => fs.link(blob, target));
     } catch (error) {
       if (!['EXDEV', 'EMLINK', 'EPERM', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
-      copyFileSync(blob, target);
+      fs.copy(blob, target);
+      return;
     }
+    // A new name changes the ctime of both, which would have them hashed again.
+    const after = fs.stat(target);
+    if (!isVerified || after === undefined || after.modifiedMs !== before.modifiedMs) return;
+    for (const name of [blob, target]) this.statCache.rememberOwn(name, after, file.digest);
   }
 
   /** True when a path in the project has exactly an artifact's content. */
   hasContent(path: string, artifact: Artifact): boolean {
-    try {
-      const isFile = statSync(path).isFile();
-      const names = isFile ? [''] : listFiles(path);
-      if (names.length !== artifact.files.length) return false;
-      return artifact.files.every(
-        (file, index) =>
-          names[index] === file.path &&
-          this.statCache.digest(isFile ? path : join(path, file.path)) === file.digest,
+    const { fs } = this.#platform;
+    const facts = fs.stat(path);
+    if (facts === undefined) return false;
+    const [first] = artifact.files;
+    if (facts.kind === 'file')
+      return (
+        artifact.files.length === 1 &&
+        first?.path === '' &&
+        this.statCache.digest(path, facts) === first.digest
       );
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false;
-      throw error;
-    }
+    const names = listFiles(fs, path);
+    if (names.length !== artifact.files.length) return false;
+    return artifact.files.every(
+      (file, index) =>
+        names[index] === file.path && this.statCache.digestIfThere(join(path, file.path)) === file.digest,
+    );
   }
 
   /** Puts an artifact's content at a path in the project, as files of their own that may be edited. */
   restore(artifact: Artifact, path: string): void {
+    const { fs } = this.#platform;
     const [first] = artifact.files;
     const isFile = artifact.files.length === 1 && first?.path === '';
-    const work = `${path}.${randomUUID()}.partial`;
-    mkdirSync(dirname(path), { recursive: true });
-    if (!isFile) mkdirSync(work, { recursive: true });
-    for (const file of artifact.files) {
-      const target = isFile ? work : join(work, file.path);
-      mkdirSync(dirname(target), { recursive: true });
-      copyFileSync(this.#blob(file.digest), target);
-      chmodSync(target, file.isExecutable ? 0o755 : 0o644);
+    const work = partialNameOf(path);
+    try {
+      if (!isFile) fs.makeFolder(work);
+      for (const file of artifact.files) {
+        const target = isFile ? work : join(work, file.path);
+        withFolderOf(fs, target, () => fs.copy(this.#blob(file.digest), target));
+        fs.setMode(target, file.isExecutable ? 0o755 : 0o644);
+      }
+      // A file is replaced in one move; a folder cannot be.
+      if (!isFile || fs.stat(path)?.kind === 'folder') fs.remove(path);
+      fs.rename(work, path);
+    } catch (error) {
+      fs.remove(work);
+      throw error;
     }
-    rmSync(path, { recursive: true, force: true });
-    renameSync(work, path);
   }
 
-  /** The record under a fingerprint, or undefined. */
+  /** The record under a fingerprint; undefined where there is none, or where it is not what was written. */
   readAction(fingerprint: string): ActionRecord | undefined {
-    const text = readTextIfThere(this.#action(fingerprint));
-    if (text === undefined) return undefined;
+    const packed = this.#pack?.get(fingerprint);
+    const known = packed === undefined ? undefined : parseChecked(fingerprint, packed);
+    if (known !== undefined) return known;
     try {
-      const action = JSON.parse(text) as ActionRecord; // Checked by its digest below.
-      // A record that does not hash to its own name was damaged: a miss.
-      return digestText(formatCanonicalJson(action.record)) === fingerprint ? action : undefined;
-    } catch {
-      return undefined;
+      const text = readTextIfThere(this.#platform.fs, this.#action(fingerprint));
+      const action = text === undefined ? undefined : parseChecked(fingerprint, text);
+      if (text !== undefined && action !== undefined) this.#pack?.set(fingerprint, text);
+      return action;
+    } catch (error) {
+      // One that may not be read is a miss, as one that is not there.
+      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EIO') return undefined;
+      throw error;
     }
   }
 
   /** Publishes a step's result. */
   writeAction(fingerprint: string, action: ActionRecord): void {
-    writeFileAtomically(this.#action(fingerprint), JSON.stringify(action), { isDurable: true });
+    const file = this.#action(fingerprint);
+    const text = formatChecked(fingerprint, action);
+    writeFileAtomically(this.#platform.fs, file, text);
+    this.#flusher.add(file);
+    this.#pack?.set(fingerprint, text);
   }
 
-  /** Writes what was learned about files, and removes work folders of dead processes. */
-  close(): void {
-    if (existsSync(this.dir)) this.statCache.save();
+  /** Reads the records of one pipeline's last run in one go; thousands of files take longer than one. */
+  usePack(name: string): void {
+    this.#pack = new ActionPack(this.#platform.fs, join(this.dir, 'last', `${name}.actions`));
   }
+
+  /** Waits until everything that was published would outlast a power failure. */
+  async flush(): Promise<void> {
+    await this.#flusher.end();
+  }
+
+  /** Writes what was learned about files. */
+  close(): void {
+    if (this.#platform.fs.stat(this.dir) === undefined) return;
+    this.statCache.save();
+    this.#pack?.save();
+  }
+}
+
+/** An artifact that is a single file is given to steps as a folder with this file in it. */
+const nameInFolder = ({ path }: ArtifactFile): string => (path === '' ? 'file' : path);
+
+/** A record with a digest in front, of its own text and of the fingerprint that it stands for: any damage shows. */
+function formatChecked(fingerprint: string, action: ActionRecord): string {
+  const body = JSON.stringify(action);
+  return `${digestText(fingerprint + body)} ${body}`;
+}
+
+function parseChecked(fingerprint: string, text: string): ActionRecord | undefined {
+  const body = text.slice(text.indexOf(' ') + 1);
+  if (!text.startsWith(`${digestText(fingerprint + body)} `)) return undefined;
+  return JSON.parse(body) as ActionRecord; // Its checksum says that formatChecked wrote it.
 }

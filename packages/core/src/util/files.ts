@@ -1,60 +1,77 @@
-import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { FileSystem } from './file-system.ts';
 
 /** The code of a file-system error, such as ENOENT; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
 /** A file's text, or undefined where there is none. */
-export function readTextIfThere(file: string): string | undefined {
+export function readTextIfThere(fs: FileSystem, file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return decoder.decode(fs.readBytes(file));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-/** Writes a file so that a crash leaves the old content or the new one, never a part. */
-export function writeFileAtomically(
-  file: string,
-  content: string,
-  options: { readonly isDurable?: boolean } = {},
-): void {
-  const temporary = `${file}.${randomUUID()}.partial`;
+/** Makes what was not there and does it again; folders are made when they are first needed. */
+export function withFolderOf<T>(fs: FileSystem, file: string, work: () => T): T {
   try {
-    writeOnce(temporary, content, options.isDurable === true);
-    renameSync(temporary, file);
+    return work();
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (codeOf(error) !== 'ENOENT') throw error;
+    fs.makeFolder(dirname(file));
+    return work();
+  }
+}
+
+const series = randomBytes(6).toString('hex');
+let count = 0;
+
+/** A name that no other process and no earlier call has. */
+export const makeUniqueName = (): string => `${process.pid}-${series}-${(count++).toString(36)}`;
+
+/** The name under which a file is written before it is whole. */
+export const partialNameOf = (file: string): string => `${file}.${makeUniqueName()}.partial`;
+
+/** Writes a file so that whoever reads it finds the old content or the new one, never a part. */
+export function writeFileAtomically(fs: FileSystem, file: string, content: string | Uint8Array): void {
+  const temporary = partialNameOf(file);
+  try {
+    writeFile(fs, temporary, content);
+    fs.rename(temporary, file);
+  } catch (error) {
+    fs.remove(temporary);
     throw error;
   }
 }
 
-function writeOnce(file: string, content: string, isDurable: boolean): void {
-  let handle: number;
+/** Writes a file that is not there yet. */
+export function writeFile(fs: FileSystem, file: string, content: string | Uint8Array): void {
+  const handle = withFolderOf(fs, file, () => fs.open(file, 'wx'));
   try {
-    handle = openSync(file, 'wx');
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    mkdirSync(dirname(file), { recursive: true });
-    handle = openSync(file, 'wx');
-  }
-  try {
-    writeSync(handle, content);
-    if (isDurable) fsyncSync(handle);
+    fs.write(handle, typeof content === 'string' ? encoder.encode(content) : content);
   } finally {
-    closeSync(handle);
+    fs.close(handle);
   }
+}
+
+/** Paths of files under a folder, in code-unit order, with forward slashes. */
+export function listFiles(fs: FileSystem, folder: string): readonly string[] {
+  const found: string[] = [];
+  const visit = (prefix: string): void => {
+    for (const { name, kind } of fs.list(prefix === '' ? folder : `${folder}/${prefix}`)) {
+      const path = prefix === '' ? name : `${prefix}/${name}`;
+      if (kind === 'folder') visit(path);
+      else if (kind === 'file') found.push(path);
+    }
+  };
+  visit('');
+  return found.sort((left, right) => (left < right ? -1 : 1));
 }

@@ -1,0 +1,52 @@
+import { ownProcess, ownerVariable, signalMarked } from '../util/processes.ts';
+import { runOrder } from './run-order.ts';
+import { WorkerPool } from './worker-pool.ts';
+import type { AttemptCost, AttemptListener, WorkOrder } from './worker-protocol.ts';
+
+/** Runs plugins; a simulator has one of its own. */
+export interface Runner {
+  /** Resolves when the plugin has; rejects with its error. Aborting asks it to stop: it still ends one way or the other. */
+  run(
+    order: WorkOrder,
+    where: 'worker' | 'engine',
+    signal: AbortSignal,
+    listener: AttemptListener,
+  ): Promise<AttemptCost>;
+  /** Ends everything that still runs. */
+  close(): void;
+}
+
+/** The environment variable by which what one attempt starts is known. */
+const attemptVariable = 'JOYUL_ATTEMPT';
+let count = 0;
+
+/** Runs plugins on this machine: in worker processes, or in this one where that takes milliseconds. */
+export function createRunner(): Runner {
+  // Whatever is started from here on can be told from other processes, should this one die.
+  process.env[ownerVariable] = ownProcess();
+  const pool = new WorkerPool();
+  return {
+    async run(order, where, signal, listener) {
+      const attempt = `${ownProcess()}-${count++}`;
+      const marked = { ...order, env: { ...order.env, [attemptVariable]: attempt } };
+      const stop = (): void => {
+        signalMarked(attemptVariable, attempt, 'SIGTERM');
+      };
+      signal.addEventListener('abort', stop);
+      try {
+        if (where === 'worker') return await pool.run(marked, signal, listener);
+        await runOrder(marked, signal, (event) => {
+          listener.onEvent(event);
+        });
+        return {};
+      } finally {
+        signal.removeEventListener('abort', stop);
+        // It has ended and was told to stop: what it left behind must not go on writing.
+        if (signal.aborted) signalMarked(attemptVariable, attempt, 'SIGKILL');
+      }
+    },
+    close() {
+      pool.close();
+    },
+  };
+}

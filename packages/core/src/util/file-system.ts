@@ -1,0 +1,134 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  globSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+
+/** What is known of a file without reading it. */
+export interface FileFacts {
+  readonly kind: 'file' | 'folder' | 'other';
+  readonly sizeBytes: number;
+  /** When the content was last changed, as programs may also set it. */
+  readonly modifiedMs: number;
+  /** When content or metadata was last changed; only the kernel sets it, by its own clock. */
+  readonly changedMs: number;
+  readonly inode: number;
+  readonly isExecutable: boolean;
+}
+
+/** One name in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: FileFacts['kind'];
+}
+
+/** All that the engine asks of a disk. Errors carry the codes of Node, such as ENOENT. */
+export interface FileSystem {
+  /** Undefined where there is nothing. Links are followed. */
+  stat(path: string): FileFacts | undefined;
+  /** In no particular order. */
+  list(folder: string): readonly FolderEntry[];
+  /** Files that fit a pattern, relative to the folder. */
+  glob(pattern: string, folder: string): readonly string[];
+  readBytes(path: string): Uint8Array;
+  /** With `wx` the file must not be there yet. */
+  open(path: string, flags: 'r' | 'a' | 'wx'): number;
+  /** Fills the buffer from where the last read ended; gives the number of bytes, 0 at the end. */
+  read(handle: number, buffer: Uint8Array): number;
+  /** Writes all of it, or throws. */
+  write(handle: number, bytes: Uint8Array): void;
+  close(handle: number): void;
+  /** Makes a folder and those above it. */
+  makeFolder(path: string): void;
+  /** Replaces a file that is there. */
+  rename(from: string, to: string): void;
+  /** A second name for the same file. */
+  link(from: string, to: string): void;
+  copy(from: string, to: string): void;
+  setMode(path: string, mode: number): void;
+  /** Removes one file; ENOENT where there is none. */
+  unlink(path: string): void;
+  /** Removes a file or a folder with all in it; nothing happens where there is none. */
+  remove(path: string): void;
+  /** Waits until a file's content would outlast a power failure. */
+  flush(path: string): Promise<void>;
+}
+
+const kindOf = (entry: { isFile: () => boolean; isDirectory: () => boolean }): FileFacts['kind'] =>
+  entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other';
+
+/** The disk of this machine. */
+export const nodeFileSystem: FileSystem = {
+  stat(path) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    return {
+      kind: kindOf(stats),
+      sizeBytes: stats.size,
+      modifiedMs: stats.mtimeMs,
+      changedMs: stats.ctimeMs,
+      inode: stats.ino,
+      isExecutable: (stats.mode & 0o100) !== 0,
+    };
+  },
+  list: (folder) =>
+    readdirSync(folder, { withFileTypes: true }).map((entry) => ({ name: entry.name, kind: kindOf(entry) })),
+  glob: (pattern, folder) =>
+    globSync(pattern, { cwd: folder, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')),
+  readBytes: (path) => readFileSync(path),
+  open: (path, flags) => openSync(path, flags),
+  read: (handle, buffer) => readSync(handle, buffer),
+  write(handle, bytes) {
+    for (let at = 0; at < bytes.length;) at += writeSync(handle, bytes, at);
+  },
+  close(handle) {
+    closeSync(handle);
+  },
+  makeFolder(path) {
+    mkdirSync(path, { recursive: true });
+  },
+  rename(from, to) {
+    renameSync(from, to);
+  },
+  link(from, to) {
+    linkSync(from, to);
+  },
+  copy(from, to) {
+    // Where the disk can, the copy shares its blocks until one of the two is changed.
+    copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  },
+  setMode(path, mode) {
+    chmodSync(path, mode);
+  },
+  unlink(path) {
+    unlinkSync(path);
+  },
+  remove(path) {
+    rmSync(path, { recursive: true, force: true });
+  },
+  async flush(path) {
+    const file = await open(path, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
+};

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from './files.ts';
+import type { FileSystem } from './file-system.ts';
+import { nodeFileSystem } from './file-system.ts';
+import { endOrphans, isProcessAlive, ownProcess } from './processes.ts';
+
+/** The time as the engine sees it. */
+export interface Clock {
+  /** Milliseconds since 1970; may jump. */
+  now(): number;
+  /** Milliseconds from any beginning; never goes back. */
+  elapsed(): number;
+  /** Ends early, without an error, when the signal is aborted. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Processes of this machine, by a name that no later process can have. */
+export interface Processes {
+  /** This process. */
+  readonly own: string;
+  isAlive(name: string): boolean;
+  /** Ends what a dead process started and left running. */
+  endOrphans(name: string): void;
+}
+
+/** Everything outside the engine's own state; a simulator puts another one in its place. */
+export interface Platform {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly processes: Processes;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** This machine. */
+export const realPlatform: Platform = {
+  fs: nodeFileSystem,
+  clock: {
+    now: () => Date.now(),
+    elapsed: () => performance.now(),
+    async sleep(durationMs, signal) {
+      await sleep(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+        if (codeOf(error) !== 'ABORT_ERR') throw error;
+      });
+    },
+  },
+  processes: { own: ownProcess(), isAlive: isProcessAlive, endOrphans },
+  random: () => Math.random(),
+};

@@ -1,0 +1,66 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { codeOf } from './files.ts';
+
+/** The environment variable by which everything that a run starts is known to belong to it. */
+export const ownerVariable = 'JOYUL_OWNER';
+
+function readIfAllowed(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // The process has ended, or is another user's.
+  }
+}
+
+/** When a process began, in the kernel's own count; empty where the system does not tell. */
+function startOf(processId: number): string {
+  const text = readIfAllowed(`/proc/${processId}/stat`);
+  // The name in parentheses may hold blanks; the start time is the 20th field after it.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+let own: string | undefined;
+
+/** The name of this process: its id and when it began, since ids come again. */
+export function ownProcess(): string {
+  own ??= `${process.pid}-${startOf(process.pid)}`;
+  return own;
+}
+
+/** True while the process of this name runs. */
+export function isProcessAlive(name: string): boolean {
+  const [id = '', start = ''] = name.split('-');
+  if (!/^[1-9]\d*$/.test(id)) return false;
+  try {
+    process.kill(Number(id), 0);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+  }
+  const now = startOf(Number(id));
+  return start === '' || now === '' || now === start;
+}
+
+/**
+ * Signals every process that has a variable with this value in its environment, wherever it has moved to.
+ *
+ * A group is not enough: a child may have made one of its own. Where the system does not show environments, nothing
+ * is done.
+ */
+export function signalMarked(variable: string, value: string, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (process.platform !== 'linux') return;
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry) || entry === String(process.pid)) continue;
+    const environment = readIfAllowed(`/proc/${entry}/environ`);
+    if (!environment.split('\0').includes(`${variable}=${value}`)) continue;
+    try {
+      process.kill(Number(entry), signal);
+    } catch {
+      // It has just ended.
+    }
+  }
+}
+
+/** Ends what a dead process started and left running: a child that goes on writing would spoil what the next run makes. */
+export const endOrphans = (name: string): void => {
+  signalMarked(ownerVariable, name, 'SIGKILL');
+};
