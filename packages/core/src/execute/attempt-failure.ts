@@ -1,5 +1,8 @@
 import type { Problem } from '@joyul/plugin-api';
 import type { FailureSummary } from '../events/event.ts';
+import type { GraphStep } from '../graph/graph.ts';
+import { MissingFilesError } from '../plan/fingerprint.ts';
+import { describeError } from './run-order.ts';
 import type { SentFailure } from './worker-protocol.ts';
 
 /** An attempt failed; everything that is known about it. */
@@ -57,4 +60,25 @@ export class AttemptFailure extends Error {
       ...(this.origin === undefined ? {} : { stack: this.origin }),
     };
   }
+}
+
+/** An attempt took longer than it may. */
+export function makeTimeout({ id, timeoutMs = 0 }: GraphStep): AttemptFailure {
+  return new AttemptFailure({
+    code: 'TIMEOUT',
+    message: `${id} did not end within ${timeoutMs / 1000} s.`,
+    help: 'Raise timeout, or give the step less to do.',
+  });
+}
+
+/** What went wrong, in a form that can be told. */
+export function toFailure(error: unknown): AttemptFailure {
+  if (error instanceof AttemptFailure) return error;
+  if (error instanceof MissingFilesError)
+    return new AttemptFailure({
+      code: 'FILE_MISSING',
+      message: error.message,
+      help: 'Create the file, or change the path in the pipeline.',
+    });
+  return AttemptFailure.from(describeError(error));
 }

@@ -1,16 +1,14 @@
 import type { EventBody, StepEnd } from '../events/event.ts';
 import type { GraphStep } from '../graph/graph.ts';
-import { MissingFilesError } from '../plan/fingerprint.ts';
 import type { Inspection } from '../plan/inspect-step.ts';
 import { inspectStep, workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
 import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
 import { digestText } from '../util/canonical-json.ts';
-import { AttemptFailure } from './attempt-failure.ts';
+import { makeTimeout, toFailure } from './attempt-failure.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
-import { describeError } from './run-order.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
 import { runAttempt } from './run-attempt.ts';
 import type { AttemptListener } from './worker-protocol.ts';
@@ -62,7 +60,12 @@ export class Executor {
   readonly #ends = new Map<string, StepEnd>();
   readonly #messages: Message[] = [];
   readonly #finished = Promise.withResolvers<void>();
+  /** What is under way. */
+  readonly #answers = new Set<Promise<void>>();
+  /** Ends all waiting. */
+  readonly #stop = new AbortController();
   #isBusy = false;
+  #isBroken = false;
 
   constructor(options: ExecuteOptions) {
     this.#options = options;
@@ -99,7 +102,10 @@ export class Executor {
   /** Runs everything and tells how each step ended. */
   async run(): Promise<ExecuteResult> {
     const { signal } = this.#options;
-    const cancel = (): void => this.#post({ kind: 'cancel' });
+    const cancel = (): void => {
+      this.#stop.abort();
+      this.#post({ kind: 'cancel' });
+    };
     signal.addEventListener('abort', cancel);
     try {
       this.#post({ kind: 'begin' });
@@ -108,16 +114,22 @@ export class Executor {
       return { ends: this.#ends, isCheckpointed: this.#machine.isCheckpointed };
     } finally {
       signal.removeEventListener('abort', cancel);
-      // After an error of the engine's own nothing may be left running or reserved.
-      for (const work of this.#work.values()) {
-        work.running?.abort();
-        work.reservation?.release();
-      }
+      await this.#stopAll();
     }
+  }
+
+  /** After an error of the engine's own nothing may be left running or reserved; else there is nothing to do. */
+  async #stopAll(): Promise<void> {
+    this.#stop.abort();
+    for (const { running } of this.#work.values()) running?.abort();
+    // A step that still writes must not be overtaken by one of another run.
+    await Promise.allSettled(this.#answers);
+    for (const { reservation } of this.#work.values()) reservation?.release();
   }
 
   /** Takes messages to the machine, one after the other, and does what it says. */
   #post(message: Message): void {
+    if (this.#isBroken) return;
     this.#messages.push(message);
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -127,10 +139,16 @@ export class Executor {
       this.#messages.length = 0;
       if (this.#machine.isDone) this.#finished.resolve();
     } catch (error) {
-      this.#finished.reject(error);
+      this.#break(error);
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  /** The engine itself cannot go on, such as when events can no longer be written. */
+  #break(error: unknown): void {
+    this.#isBroken = true;
+    this.#finished.reject(error);
   }
 
   #get(stepId: string): Work {
@@ -147,13 +165,13 @@ export class Executor {
         this.#post({ kind: 'inspected', stepId, verdict: this.#inspect(work) });
         return;
       case 'reserve':
-        void this.#answer(this.#reserve(work));
+        this.#answer(this.#reserve(work));
         return;
       case 'attempt':
-        void this.#answer(this.#attempt(work, effect));
+        this.#answer(this.#attempt(work, effect));
         return;
       case 'retry':
-        void this.#answer(this.#delay(work, effect));
+        this.#answer(this.#delay(work, effect));
         return;
       case 'stop':
         work.running?.abort();
@@ -164,12 +182,18 @@ export class Executor {
   }
 
   /** Posts the message that an effect ends with; what it throws is the engine's own failure. */
-  async #answer(message: Promise<Message>): Promise<void> {
-    try {
-      this.#post(await message);
-    } catch (error) {
-      this.#finished.reject(error);
-    }
+  #answer(message: Promise<Message>): void {
+    const answer = async (): Promise<void> => {
+      try {
+        this.#post(await message);
+      } catch (error) {
+        this.#break(error);
+      } finally {
+        this.#answers.delete(answered);
+      }
+    };
+    const answered = answer();
+    this.#answers.add(answered);
   }
 
   /** Looks whether a step's result is in the store, and its files in the project as they should be. */
@@ -197,7 +221,7 @@ export class Executor {
 
   /** Waits for other processes, then looks again: one of them may have computed what this one needs. */
   async #reserve(work: Work): Promise<Message> {
-    const { attempt, reservations, signal, tell } = this.#options;
+    const { attempt, reservations, tell } = this.#options;
     const { step } = work;
     const stepId = step.id;
     const { damage, fingerprint } = inspectionOf(work);
@@ -208,7 +232,7 @@ export class Executor {
     const paths = Object.values(step.workspace.writes ?? {}).map((path) => `path-${digestText(path)}`);
     try {
       const reservation = await reservations.reserve([fingerprint, ...new Set(paths)].sort(), {
-        signal,
+        signal: this.#stop.signal,
         onWait: () => tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' }),
       });
       if (reservation === undefined) return { kind: 'reserved', stepId, verdict: 'cancelled' };
@@ -220,7 +244,7 @@ export class Executor {
   }
 
   async #delay({ step, tail }: Work, effect: Extract<Effect, { kind: 'retry' }>): Promise<Message> {
-    const { attempt, signal, tell } = this.#options;
+    const { attempt, tell } = this.#options;
     const { attempt: number, failure, delayMs } = effect;
     tell({
       kind: 'attempt-failed',
@@ -229,7 +253,7 @@ export class Executor {
       failure: failure.summarize(tail),
       retryInMs: delayMs,
     });
-    await attempt.platform.clock.sleep(delayMs, signal);
+    await attempt.platform.clock.sleep(delayMs, this.#stop.signal);
     return { kind: 'retry-due', stepId: step.id };
   }
 
@@ -357,24 +381,4 @@ function summarizeOutputs(
     files: files.length,
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
   }));
-}
-
-function makeTimeout({ id, timeoutMs = 0 }: GraphStep): AttemptFailure {
-  return new AttemptFailure({
-    code: 'TIMEOUT',
-    message: `${id} did not end within ${timeoutMs / 1000} s.`,
-    help: 'Raise timeout, or give the step less to do.',
-  });
-}
-
-/** What went wrong, in a form that can be told. */
-function toFailure(error: unknown): AttemptFailure {
-  if (error instanceof AttemptFailure) return error;
-  if (error instanceof MissingFilesError)
-    return new AttemptFailure({
-      code: 'FILE_MISSING',
-      message: error.message,
-      help: 'Create the file, or change the path in the pipeline.',
-    });
-  return AttemptFailure.from(describeError(error));
 }

@@ -22,6 +22,9 @@ const isSame = (entry: Entry, facts: FileFacts): boolean =>
 /** A file changed this shortly before it was hashed may change again within the resolution of the kernel's clock. */
 const racyMs = 50;
 
+/** Content that is younger than this may not be on the disk yet: a power failure can take it and leave its times. */
+const unsettledMs = 60_000;
+
 const chunkBytes = 1 << 20;
 
 /** The sha256 of bytes, in hexadecimal. */
@@ -108,12 +111,15 @@ export class StatCache {
     if (this.#entries !== undefined) return this.#entries;
     const entries = new Map<string, Entry>();
     const text = readTextIfThere(this.#platform.fs, this.#file) ?? '';
-    for (let start = 0; start < text.length;) {
+    const header = text.indexOf('\n');
+    const [boot, saved] = text.slice(0, header).split('\t');
+    const trustedMs = boot === this.#platform.boot ? Infinity : Number(saved) - unsettledMs;
+    for (let start = header + 1; start < text.length;) {
       const end = text.indexOf('\n', start);
       // A last line without an end was torn.
       if (end === -1) break;
       const [size, modified, changed, inode, digest = '', key] = text.slice(start, end).split('\t');
-      if (key !== undefined && digest.length === 64)
+      if (key !== undefined && digest.length === 64 && Number(changed) < trustedMs)
         entries.set(key, {
           sizeBytes: Number(size),
           modifiedMs: Number(modified),
@@ -144,7 +150,7 @@ export class StatCache {
       if (!this.#isRacy(facts)) this.#keep(file, facts, digest);
     this.#own.length = 0;
     if (!this.#isDirty || this.#entries === undefined) return;
-    let text = '';
+    let text = `${this.#platform.boot}\t${this.#platform.clock.now()}\n`;
     for (const [key, { sizeBytes, modifiedMs, changedMs, inode, digest }] of this.#entries)
       text += `${sizeBytes}\t${modifiedMs}\t${changedMs}\t${inode}\t${digest}\t${key}\n`;
     writeFileAtomically(this.#platform.fs, this.#file, text);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from './files.ts';
 import type { FileSystem } from './file-system.ts';
 import { nodeFileSystem } from './file-system.ts';
-import { endOrphans, isProcessAlive, ownProcess } from './processes.ts';
+import { endOrphans, isProcessAlive, ownProcess, readBoot } from './processes.ts';
 
 /** The time as the engine sees it. */
 export interface Clock {
@@ -28,6 +28,8 @@ export interface Platform {
   readonly fs: FileSystem;
   readonly clock: Clock;
   readonly processes: Processes;
+  /** Another one each time the machine starts. */
+  readonly boot: string;
   /** At least 0, below 1. */
   readonly random: () => number;
 }
@@ -45,5 +47,6 @@ export const realPlatform: Platform = {
     },
   },
   processes: { own: ownProcess(), isAlive: isProcessAlive, endOrphans },
+  boot: readBoot(),
   random: () => Math.random(),
 };

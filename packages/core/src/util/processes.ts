@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { codeOf } from './files.ts';
 
 /** The environment variable by which everything that a run starts is known to belong to it. */
@@ -17,6 +18,12 @@ function startOf(processId: number): string {
   const text = readIfAllowed(`/proc/${processId}/stat`);
   // The name in parentheses may hold blanks; the start time is the 20th field after it.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+/** What tells one start of this machine from the next; where the system does not say, the minute in which it was. */
+export function readBoot(): string {
+  const id = readIfAllowed('/proc/sys/kernel/random/boot_id').trim();
+  return id === '' ? String(Math.round((Date.now() / 1000 - uptime()) / 60)) : id;
 }
 
 let own: string | undefined;
