@@ -119,6 +119,18 @@ class Simulation {
     if (events.at(-1)?.kind !== 'run-ended') this.problems.push('the run did not tell its end');
   }
 
+  /** Of runs at the same time one computes, the others wait and take its result. */
+  #checkOnce(runs: readonly Started[]): void {
+    const computed = new Set<string>();
+    for (const event of runs.flatMap(({ events }) => events)) {
+      if (event.kind !== 'step-ended' || event.end !== 'succeeded') continue;
+      const step = this.#graph.byId.get(event.stepId);
+      if (step?.cache !== 'rw' || step.plugin.cacheable === false) continue;
+      if (computed.has(event.fingerprint ?? '')) this.problems.push(`${event.stepId} was computed twice`);
+      computed.add(event.fingerprint ?? '');
+    }
+  }
+
   #checkStart(stepId: string, ended: ReadonlyMap<string, string>): void {
     for (const need of this.#graph.byId.get(stepId)?.needs ?? [])
       if (!['succeeded', 'reused'].includes(ended.get(need) ?? ''))
@@ -169,7 +181,9 @@ class Simulation {
       }
       case 'two': {
         const first = this.#start({ dieAtCall: random.chance(0.3) ? 1 + random.integer(200) : 1e9 }, mood);
-        await this.#finish([first, this.#start({ flushMs: random.pick([1, 3000]) }, mood)]);
+        const second = this.#start({ flushMs: random.pick([1, 3000]) }, mood);
+        await this.#finish([first, second]);
+        this.#checkOnce([first, second]);
         return;
       }
       case 'cancel': {
