@@ -1,5 +1,6 @@
 /** Finds the command that was named and runs it; nothing else is loaded. */
 import { readFileSync } from 'node:fs';
+import { findNearest } from '@joyul/core';
 import type { Command } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { UsageError } from './usage-error.ts';
@@ -7,6 +8,8 @@ import { UsageError } from './usage-error.ts';
 /** A command before it is loaded: the list of commands needs no more than its summary. */
 interface CommandEntry {
   readonly summary: string;
+  /** True when it writes without the streams of Node, which starting it therefore does not load. */
+  readonly isBare?: true;
   load(): Promise<Command>;
 }
 
@@ -26,6 +29,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   },
   run: {
     summary: 'run a pipeline; what is fresh is reused',
+    isBare: true,
     load: async () => (await import('./commands/run.ts')).run,
   },
   why: {
@@ -82,10 +86,17 @@ Exit codes: 0 done, 1 a step failed, 2 bad usage or pipeline, 3 a gate refused, 
 `;
 }
 
+/** A reader that ends early, such as `| head`, is no failure. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+}
+
 async function findCommand(name: string): Promise<Command> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry.load();
-  const { findNearest } = await import('@joyul/core');
   const nearest = findNearest(name, Object.keys(commands));
   throw new UsageError(
     `There is no command "${name}". ${nearest === undefined ? '`joyul --help` lists them.' : `Did you mean "${nearest}"?`}`,
@@ -104,6 +115,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   const isHelp = name === 'help' || rest.some((item) => item === '--help' || item === '-h');
   const command = await findCommand(name === 'help' ? (rest[0] ?? '') : name);
+  if (isHelp || commands[name]?.isBare !== true) endWithReader();
   if (!isHelp) return command.run(rest);
   process.stdout.write(`${command.usage}\n`);
   return exitCodes.done;
@@ -131,11 +143,6 @@ function describeSystemError(error: unknown): string | undefined {
 
 /** Runs a command line and gives the exit code; what the user mistyped is told in one line. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
-  // A reader that ends early, such as `| head`, is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
-  });
   try {
     return await dispatch(argv);
   } catch (error) {

@@ -2,13 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import {
-  describeDiagnostic,
-  formatDiagnostic,
-  loadPipeline,
-  makePluginCatalog,
-  selectSteps,
-} from '@joyul/core';
+import { describeDiagnostic, formatDiagnostic, loadGraph, makePluginCatalog, selectSteps } from '@joyul/core';
 import type { Diagnostic, Graph, LoadOptions, PlanOptions } from '@joyul/core';
 import type { Arguments } from './args.ts';
 import { readWholeNumber } from './args.ts';
@@ -84,11 +78,21 @@ export interface LoadedPipeline {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** How a pipeline is read. */
+interface ReadOptions {
+  /** True for commands that may write into the project: the next one then starts faster. */
+  readonly mayKeep?: boolean;
+}
+
 /** Loads the pipeline that the arguments name, and what they select of it. */
-export async function readPipeline(args: Arguments, file: string | undefined): Promise<LoadedPipeline> {
+export async function readPipeline(
+  args: Arguments,
+  file: string | undefined,
+  { mayKeep = false }: ReadOptions = {},
+): Promise<LoadedPipeline> {
   const backend = readChoice(args, 'backend', ['tensorflow', 'wasm', 'cpu']);
   const cache = readChoice(args, 'cache', ['rw', 'ro', 'wo', 'off']);
-  const loaded = await loadPipeline(makeLoadOptions(args, findPipelineFile(file)));
+  const loaded = await loadGraph(makeLoadOptions(args, findPipelineFile(file)), { mayKeep });
   if (!loaded.ok) return { diagnostics: loaded.diagnostics };
   const graph = cache === undefined ? loaded.graph : withCache(loaded.graph, cache);
   const problems: Diagnostic[] = [];
@@ -110,8 +114,9 @@ export async function readPipeline(args: Arguments, file: string | undefined): P
 export async function loadFromArguments(
   args: Arguments,
   file: string | undefined,
+  options: ReadOptions = {},
 ): Promise<LoadedPipeline['ready']> {
-  const { ready, diagnostics } = await readPipeline(args, file);
+  const { ready, diagnostics } = await readPipeline(args, file, options);
   // On success stdout belongs to the command's own JSON.
   if (args.has('json') && ready === undefined) printDiagnosticsAsJson(diagnostics);
   else printDiagnostics(diagnostics);

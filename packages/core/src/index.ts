@@ -20,6 +20,7 @@ export type { Selection } from './graph/select-steps.ts';
 export { makeEditorSchema } from './language/editor-schema.ts';
 export { loadPipeline } from './language/load-pipeline.ts';
 export type { LoadOptions, LoadResult } from './language/load-pipeline.ts';
+export { loadGraph } from './load-graph.ts';
 export { describeChange, leftOutOnPurpose } from './plan/explain.ts';
 export { explainStep, planPipeline } from './plan/plan-pipeline.ts';
 export type { Explanation, Plan, PlanOptions } from './plan/plan-pipeline.ts';

@@ -1,5 +1,4 @@
 /** Runs a linked pipeline: plan → execute → record. */
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EventWriter } from './events/event-writer.ts';
@@ -14,7 +13,7 @@ import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
 import { Reservations } from './store/reservation.ts';
 import { Store } from './store/store.ts';
-import { writeFileAtomically } from './util/files.ts';
+import { makeRandomName, writeFileAtomically } from './util/files.ts';
 import type { Platform } from './util/platform.ts';
 import { realPlatform } from './util/platform.ts';
 import { joyulVersion } from './util/version.ts';
@@ -57,9 +56,9 @@ export class MissingSecretsError extends Error {
 }
 
 /** A run's id: its time, so that ids sort, and some random digits. */
-function makeRunId(now: Date): string {
-  const [date = '', time = ''] = now.toISOString().split('T');
-  return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${randomBytes(3).toString('hex')}`;
+function makeRunId({ clock, random }: Platform): string {
+  const [date = '', time = ''] = new Date(clock.now()).toISOString().split('T');
+  return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${makeRandomName(random).slice(0, 6)}`;
 }
 
 /** The secrets that some steps need; all that have no value are told at once. */
@@ -90,7 +89,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
   );
   const store = new Store(graph.projectDir, platform);
   prepareStore(store, platform);
-  const runId = makeRunId(new Date(clock.now()));
+  const runId = makeRunId(platform);
   const events = new EventWriter({
     file: join(store.dir, 'runs', runId, 'events.ndjson'),
     fs,
@@ -129,7 +128,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     tell({ kind: 'run-ended', end, counts: countEnds(result.ends), durationMs: clock.elapsed() - startMs });
     return { runId, end, ends: result.ends };
   } finally {
-    runner.close();
+    await runner.close();
     closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
   }
 }

@@ -1,7 +1,16 @@
 /** `npm run build`: compiles every public package to `dist/`, with types, as its publishConfig names it. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { rolldown } from 'rolldown';
 import { readPackages } from './source-files.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -35,6 +44,43 @@ function compile(folders: readonly string[], out: string): boolean {
   );
 }
 
+/**
+ * The command line is one bundle with the engine, in CommonJS: a start reads one file instead of a hundred, and loads
+ * nothing of what it does not use. What a run that reuses everything needs is one chunk; the rest is split where it is
+ * loaded later. Dependencies stay outside.
+ */
+async function bundleCommandLine(): Promise<void> {
+  const out = join(root, 'packages', 'cli', 'dist');
+  const bundle = await rolldown({
+    input: {
+      main: join(root, 'packages', 'cli', 'src', 'main.ts'),
+      'worker-main': join(root, 'packages', 'core', 'src', 'execute', 'worker-main.ts'),
+    },
+    platform: 'node',
+    external: (id) =>
+      !/^[./]/.test(id) && !isAbsolute(id) && !['@joyul/core', '@joyul/plugin-api'].includes(id),
+    treeshake: { moduleSideEffects: false },
+    logLevel: 'warn',
+  });
+  // Types stay; code that was compiled file by file goes.
+  for (const entry of readdirSync(out, { recursive: true, encoding: 'utf8' }))
+    if (entry.endsWith('.js')) rmSync(join(out, entry));
+  await bundle.write({
+    dir: out,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].cjs',
+    codeSplitting: {
+      groups: [
+        // What is needed before compiled code is cached must not bring the engine along.
+        { name: 'start', test: /packages.cli.src.user-folders\.ts$/, priority: 1 },
+        { name: 'engine', test: /packages.cli.src.(?:command-line|commands.run)\.ts$/ },
+      ],
+    },
+  });
+  await bundle.close();
+}
+
 const folders = readPackages(root)
   .map((item) => item.folder)
   .filter(isPublic);
@@ -48,6 +94,7 @@ try {
       rmSync(join(root, folder, 'dist'), { recursive: true, force: true });
       renameSync(built, join(root, folder, 'dist'));
     }
+    await bundleCommandLine();
     process.stdout.write(`Built ${folders.length} packages.\n`);
   } else process.exitCode = 1;
 } finally {

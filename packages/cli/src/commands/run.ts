@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MissingSecretsError, planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
-import type { Event } from '@joyul/core';
+import { MissingSecretsError, makeRunRecord, planPipeline, renderReport, runPipeline } from '@joyul/core';
+import type { Event, RunRecord } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -36,6 +36,17 @@ function cancelOnInterrupt(onFirst: () => void): { readonly signal: AbortSignal;
   };
 }
 
+/** True for events that a record is made of; a talkative step tells many others. */
+const isRecorded = (event: Event): boolean =>
+  event.kind !== 'step-output' &&
+  (event.kind !== 'step-event' || (event.event.type !== 'progress' && event.event.type !== 'log'));
+
+/** Writes the report beside the run's events; a run that did nothing new has nothing new to report. */
+function writeReport(projectDir: string, record: RunRecord): void {
+  if (record.steps.every((step) => step.end === 'reused')) return;
+  writeFileSync(join(projectDir, '.joyul', 'runs', record.runId, 'report.md'), renderReport(record));
+}
+
 /** `joyul run`. */
 export const run: Command = {
   usage: `joyul run [FILE] [flags]
@@ -50,7 +61,7 @@ ${pipelineHelp}
       --json              events as JSON lines on stdout`,
   async run(argv) {
     const args = parseArguments(argv, flags);
-    const loaded = await loadFromArguments(args, args.positionals[0]);
+    const loaded = await loadFromArguments(args, args.positionals[0], { mayKeep: !args.has('dry-run') });
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
     if (args.has('dry-run')) {
@@ -63,6 +74,7 @@ ${pipelineHelp}
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
     });
     const jobs = readWholeNumber(args, 'jobs', 1);
+    const told: Event[] = [];
     try {
       const result = await runPipeline(graph, {
         ...options,
@@ -73,15 +85,13 @@ ${pipelineHelp}
         flags: argv.filter((item) => item !== args.positionals[0]),
         signal: interrupt.signal,
         onEvent: (event: Event) => {
+          if (isRecorded(event)) told.push(event);
           reporter.onEvent(event);
         },
       });
-      const record = readRunRecord(graph.projectDir, result.runId);
+      const record = makeRunRecord(told);
       if (record !== undefined) {
-        writeFileSync(
-          join(graph.projectDir, '.joyul', 'runs', result.runId, 'report.md'),
-          renderReport(record),
-        );
+        writeReport(graph.projectDir, record);
         reporter.finish(record);
       }
       if (result.end === 'cancelled') return exitCodes.interrupted;

@@ -131,7 +131,9 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
   if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style));
   lines.push(
     style.dim(
-      `  report: .joyul/runs/${record.runId}/report.md${isNothingNew ? '   (`joyul show` prints it)' : ''}`,
+      isNothingNew
+        ? '  Nothing had changed; `joyul show` prints the report.'
+        : `  report: .joyul/runs/${record.runId}/report.md`,
     ),
   );
   return lines;

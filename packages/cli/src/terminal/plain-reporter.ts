@@ -1,6 +1,7 @@
 import { formatDuration } from '@joyul/core';
 import type { Event, RunRecord } from '@joyul/core';
 import { formatFailure, formatSummary } from './format-run.ts';
+import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';
 import { hasColor, makeStyle } from './style.ts';
 import type { Style } from './style.ts';
@@ -12,12 +13,12 @@ const maxReusedLines = 50;
 
 /** One line for each thing that happens. */
 export class PlainReporter implements Reporter {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Output;
   readonly #style: Style;
   #isLarge = false;
   readonly #lastProgressMs = new Map<string, number>();
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: Output) {
     this.#stream = stream;
     this.#style = makeStyle(hasColor(stream));
   }

@@ -1,5 +1,6 @@
 import type { Event, Graph, RunRecord } from '@joyul/core';
 import { LiveReporter } from './live-reporter.ts';
+import { mayBeTerminal, openOutput } from './output.ts';
 import { PlainReporter } from './plain-reporter.ts';
 
 /** Shows a run while it happens, and its result. */
@@ -14,16 +15,20 @@ export interface Reporter {
 }
 
 /** Events as JSON lines, for programs. */
-const jsonReporter: Reporter = {
-  onEvent: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
-  notify: (message) => void process.stderr.write(`${message}\n`),
-  finish: () => undefined,
-  close: () => undefined,
-};
+function makeJsonReporter(): Reporter {
+  const output = openOutput(1);
+  return {
+    onEvent: (event) => output.write(`${JSON.stringify(event)}\n`),
+    notify: (message) => void process.stderr.write(`${message}\n`),
+    finish: () => undefined,
+    close: () => undefined,
+  };
+}
 
 /** A live display in a terminal; plain lines in CI, pipes and dumb terminals. */
 export function makeReporter(graph: Graph, options: { readonly isJson: boolean }): Reporter {
-  if (options.isJson) return jsonReporter;
+  if (options.isJson) return makeJsonReporter();
+  if (!mayBeTerminal(2)) return new PlainReporter(openOutput(2));
   const isLive = process.stderr.isTTY && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb';
   return isLive
     ? new LiveReporter(

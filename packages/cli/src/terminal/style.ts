@@ -11,7 +11,7 @@ export interface Style {
 }
 
 /** True when a stream shows colours: a terminal, unless NO_COLOR is set; FORCE_COLOR wins. */
-export function hasColor(stream: NodeJS.WriteStream): boolean {
+export function hasColor(stream: { readonly isTTY: boolean }): boolean {
   if (process.env['FORCE_COLOR'] !== undefined && process.env['FORCE_COLOR'] !== '0') return true;
   return stream.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
 }

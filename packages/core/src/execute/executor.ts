@@ -5,13 +5,12 @@ import { inspectStep, workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
 import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
-import { digestText } from '../util/canonical-json.ts';
-import { makeTimeout, toFailure } from './attempt-failure.ts';
+import { digestOf } from '../util/hash.ts';
+import { AttemptFailure, toFailure } from './attempt-failure.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
+import { performAttempt } from './perform-attempt.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
-import { runAttempt } from './run-attempt.ts';
-import type { AttemptListener } from './worker-protocol.ts';
 
 /** What an executor needs. */
 export interface ExecuteOptions {
@@ -44,12 +43,6 @@ interface Work {
   /** The last lines that it wrote. */
   readonly tail: string[];
 }
-
-const logTailLines = 20;
-/** Why an attempt was stopped when it took too long. */
-const timedOut = Symbol('timed out');
-/** The exit code by which a program says that it stopped at a checkpoint (EX_TEMPFAIL). */
-const checkpointExitCode = 75;
 
 /** Does what the machine says: looks, waits, runs, tells. Used once. */
 export class Executor {
@@ -165,10 +158,10 @@ export class Executor {
         this.#post({ kind: 'inspected', stepId, verdict: this.#inspect(work) });
         return;
       case 'reserve':
-        this.#answer(this.#reserve(work));
+        this.#reserve(work);
         return;
       case 'attempt':
-        this.#answer(this.#attempt(work, effect));
+        this.#attempt(work, effect);
         return;
       case 'retry':
         this.#answer(this.#delay(work, effect));
@@ -209,7 +202,7 @@ export class Executor {
       for (const [port, path] of Object.entries(workspaceWrites(step, graph.projectDir))) {
         const artifact = stored.outputs[port];
         if (artifact === undefined || store.hasContent(path, artifact)) continue;
-        if (options.mayRestore !== true) return 'stale';
+        if (options.mayRestore !== true) return 'displaced';
         store.restore(artifact, path);
       }
       work.stored = stored;
@@ -219,28 +212,59 @@ export class Executor {
     }
   }
 
+  /** What nobody else may compute or write at the same time. */
+  #keysOf({ step, inspection }: Work): readonly string[] {
+    const paths = Object.values(step.workspace.writes ?? {}).map((path) => `path-${digestOf(path)}`);
+    return [inspection?.fingerprint ?? '', ...new Set(paths)].sort();
+  }
+
+  /** Holds a step before anybody else does, and looks again: another run may have just computed it. */
+  #hold(work: Work): Outcome | 'mine' {
+    if (work.reservation !== undefined) return 'mine';
+    const reservation = this.#options.reservations.try(this.#keysOf(work));
+    if (reservation === undefined) return 'held';
+    work.reservation = reservation;
+    const verdict = this.#inspect(work, { mayRestore: true });
+    if (verdict !== 'stale') return verdict === 'displaced' ? 'mine' : verdict;
+    const { damage } = inspectionOf(work);
+    if (damage === undefined) return 'mine';
+    const { tell, attempt } = this.#options;
+    tell({ kind: 'warning', code: 'STORE_DAMAGED', message: damage.message });
+    attempt.store.discard(damage.digest);
+    return 'mine';
+  }
+
   /** Waits for other processes, then looks again: one of them may have computed what this one needs. */
-  async #reserve(work: Work): Promise<Message> {
-    const { attempt, reservations, tell } = this.#options;
-    const { step } = work;
-    const stepId = step.id;
-    const { damage, fingerprint } = inspectionOf(work);
-    if (damage !== undefined) {
-      tell({ kind: 'warning', code: 'STORE_DAMAGED', message: damage.message });
-      attempt.store.discard(damage.digest);
-    }
-    const paths = Object.values(step.workspace.writes ?? {}).map((path) => `path-${digestText(path)}`);
-    try {
-      const reservation = await reservations.reserve([fingerprint, ...new Set(paths)].sort(), {
-        signal: this.#stop.signal,
-        onWait: () => tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' }),
-      });
-      if (reservation === undefined) return { kind: 'reserved', stepId, verdict: 'cancelled' };
+  #reserve(work: Work): void {
+    const { reservations, tell } = this.#options;
+    const stepId = work.step.id;
+    const keys = this.#keysOf(work);
+    const answer = (verdict: Verdict | 'cancelled'): Message => ({ kind: 'reserved', stepId, verdict });
+    const take = (reservation: Reservation | undefined): Message => {
+      if (reservation === undefined) return answer('cancelled');
       work.reservation = reservation;
+      return answer(this.#inspect(work, { mayRestore: true }));
+    };
+    try {
+      // At once where nobody holds it: thousands of files that are put back must not wait for each other.
+      const reservation = reservations.try(keys);
+      if (reservation !== undefined) {
+        this.#post(take(reservation));
+        return;
+      }
+      tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' });
     } catch (error) {
-      return { kind: 'reserved', stepId, verdict: toFailure(error) };
+      this.#post(answer(toFailure(error)));
+      return;
     }
-    return { kind: 'reserved', stepId, verdict: this.#inspect(work, { mayRestore: true }) };
+    const wait = async (): Promise<Message> => {
+      try {
+        return take(await reservations.wait(keys, this.#stop.signal));
+      } catch (error) {
+        return answer(toFailure(error));
+      }
+    };
+    this.#answer(wait());
   }
 
   async #delay({ step, tail }: Work, effect: Extract<Effect, { kind: 'retry' }>): Promise<Message> {
@@ -257,67 +281,38 @@ export class Executor {
     return { kind: 'retry-due', stepId: step.id };
   }
 
-  /** One attempt: its result is stored and published when it succeeds. */
-  async #attempt(work: Work, effect: Extract<Effect, { kind: 'attempt' }>): Promise<Message> {
-    const { attempt, tell } = this.#options;
-    const { step } = work;
-    const inspection = inspectionOf(work);
-    const { fingerprint, reason } = inspection;
-    tell({ kind: 'step-started', stepId: step.id, attempt: effect.attempt, fingerprint, reason });
-    const running = new AbortController();
-    const ended = new AbortController();
-    work.running = running;
-    work.tail.length = 0;
-    void this.#limit(step, running, ended.signal);
-    const answer = (outcome: Outcome): Message => ({ kind: 'attempt-ended', stepId: step.id, outcome });
+  /** One attempt, when nobody else is at it. */
+  #attempt(work: Work, effect: Extract<Effect, { kind: 'attempt' }>): void {
+    const { stepId } = effect;
+    let held: Outcome | 'mine';
     try {
-      const parts = {
-        step,
-        inspection,
-        outputs: this.#outputs,
-        grant: effect.grant,
-        signal: running.signal,
-        listener: this.#listen(work, effect.attempt),
-      };
-      const result = await runAttempt(parts, attempt);
-      if (running.signal.reason === timedOut) return answer(makeTimeout(step));
+      held = this.#hold(work);
+    } catch (error) {
+      held = toFailure(error);
+    }
+    if (held === 'mine') this.#answer(this.#runAttempt(work, effect));
+    else this.#post({ kind: 'attempt-ended', stepId, outcome: held });
+  }
+
+  /** Runs the step and publishes its result. */
+  async #runAttempt(work: Work, { attempt, grant }: Extract<Effect, { kind: 'attempt' }>): Promise<Message> {
+    const { step, tail } = work;
+    const inspection = inspectionOf(work);
+    const running = new AbortController();
+    work.running = running;
+    tail.length = 0;
+    const { tell } = this.#options;
+    const parts = { step, inspection, outputs: this.#outputs, grant, attempt, running, tail, tell };
+    const result = await performAttempt(parts, this.#options.attempt);
+    delete work.running;
+    const answer = (outcome: Outcome): Message => ({ kind: 'attempt-ended', stepId: step.id, outcome });
+    if (result === 'checkpointed' || result instanceof AttemptFailure) return answer(result);
+    try {
       this.#publish(work, inspection, result);
       return answer('succeeded');
     } catch (error) {
-      const failure = toFailure(error);
-      const isCheckpoint = failure.code === 'CHECKPOINTED' || failure.exitCode === checkpointExitCode;
-      if (isCheckpoint) return answer('checkpointed');
-      return answer(running.signal.reason === timedOut ? makeTimeout(step) : failure);
-    } finally {
-      ended.abort();
-      delete work.running;
+      return answer(toFailure(error));
     }
-  }
-
-  /** Stops an attempt that takes longer than it may. */
-  async #limit({ timeoutMs }: GraphStep, running: AbortController, ended: AbortSignal): Promise<void> {
-    if (timeoutMs === undefined) return;
-    await this.#options.attempt.platform.clock.sleep(timeoutMs, ended);
-    if (!ended.aborted) running.abort(timedOut);
-  }
-
-  /** Takes what an attempt tells. */
-  #listen({ step, tail }: Work, attempt: number): AttemptListener {
-    const { tell } = this.#options;
-    const keep = (text: string): void => {
-      tail.push(text);
-      if (tail.length > logTailLines) tail.shift();
-    };
-    return {
-      onEvent: (event) => {
-        if (event.type === 'log') keep(event.message);
-        tell({ kind: 'step-event', stepId: step.id, attempt, event });
-      },
-      onOutput: (stream, text) => {
-        keep(text);
-        tell({ kind: 'step-output', stepId: step.id, stream, text });
-      },
-    };
   }
 
   #publish(work: Work, inspection: Inspection, result: AttemptResult): void {

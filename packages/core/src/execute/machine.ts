@@ -28,11 +28,14 @@ export interface MachineOptions {
   readonly random: () => number;
 }
 
-/** What a look at the store says: `reused` when the result is there and in its place. */
-export type Verdict = 'reused' | 'stale' | AttemptFailure;
+/** What a look at the store says: `displaced` when the result is there, but its files in the project are not. */
+export type Verdict = 'reused' | 'displaced' | 'stale' | AttemptFailure;
 
-/** How an attempt ended; a checkpoint was asked for, or the step left by itself to be gone on with. */
-export type Outcome = 'succeeded' | 'checkpointed' | AttemptFailure;
+/**
+ * How an attempt ended. `held`: another process computes it. `reused`: another process had just done so.
+ * `checkpointed`: it was asked to stop, or left by itself to be gone on with.
+ */
+export type Outcome = 'succeeded' | 'checkpointed' | 'held' | 'reused' | AttemptFailure;
 
 /** What happened. */
 export type Message =
@@ -48,9 +51,9 @@ export type Message =
 export type Effect =
   /** Look whether the result is in the store; answer with `inspected`. */
   | { readonly kind: 'inspect'; readonly stepId: string }
-  /** Wait until no other process computes it, then look again; answer with `reserved`. */
+  /** Wait until no other process computes it, hold it, and look again; answer with `reserved`. */
   | { readonly kind: 'reserve'; readonly stepId: string }
-  /** Run it; answer with `attempt-ended`. */
+  /** Hold it and run it; answer with `attempt-ended`. */
   | { readonly kind: 'attempt'; readonly stepId: string; readonly attempt: number; readonly grant: Grant }
   /** Tell of a failure after which it is tried again, and answer with `retry-due` after the delay. */
   | {
@@ -104,10 +107,12 @@ const makeLackFailure = (stepId: string, need: string): AttemptFailure =>
 /**
  * Decides what happens in a run, and does nothing itself: messages in, effects out.
  *
- *     waiting → inspecting → reserving → queued → running → ended
- *                   └ hit ───────┴ hit ──────────────────────↑
- *                                         ↑        └ failed → delayed ─┐
- *                                         └────────────────────────────┘
+ *     waiting → inspecting ──────────────→ queued → running → ended
+ *                  ├ hit ───────────────────────────────────────↑
+ *                  └ displaced → reserving ──hit────────────────┤
+ *                                  ↑   └─ miss → queued         │
+ *                                  └─ another run has it ─ running
+ *                                          queued ← delayed ← failed
  *
  * It has no clock, disk or processes, so that a simulator can drive it through any order of events.
  */
@@ -178,9 +183,7 @@ export class Machine {
         return;
       case 'reserved':
         if (message.verdict === 'cancelled') this.#end(state, 'cancelled', reasons.cancelled);
-        else if (message.verdict !== 'stale') this.#onVerdict(state, message.verdict);
-        else if (this.#isCancelled) this.#end(state, 'cancelled', reasons.cancelled);
-        else this.#enqueue(state);
+        else this.#onVerdict(state, message.verdict);
         return;
       case 'attempt-ended':
         this.#onOutcome(state, message.outcome);
@@ -219,12 +222,16 @@ export class Machine {
 
   #onVerdict(state: State, verdict: Verdict): void {
     if (verdict === 'reused') this.#end(state, 'reused', '');
-    else if (verdict !== 'stale') this.#fail(state, verdict);
+    else if (verdict !== 'stale' && verdict !== 'displaced') this.#fail(state, verdict);
     else if (this.#isCancelled) this.#end(state, 'cancelled', reasons.cancelled);
-    else {
-      state.phase = 'reserving';
-      this.#effects.push({ kind: 'reserve', stepId: state.step.id });
-    }
+    else if (verdict === 'displaced') this.#reserve(state);
+    else this.#enqueue(state);
+  }
+
+  /** Waits without a slot. */
+  #reserve(state: State): void {
+    state.phase = 'reserving';
+    this.#effects.push({ kind: 'reserve', stepId: state.step.id });
   }
 
   #enqueue(state: State): void {
@@ -254,8 +261,14 @@ export class Machine {
   #onOutcome(state: State, outcome: Outcome): void {
     if (state.grant !== undefined) this.#slots.release(state.grant);
     delete state.grant;
-    if (outcome === 'succeeded') {
-      this.#end(state, 'succeeded', '');
+    if (outcome === 'succeeded' || outcome === 'reused') {
+      this.#end(state, outcome, '');
+      return;
+    }
+    if (outcome === 'held' && !this.#isCancelled) {
+      // It was no attempt.
+      state.attempt--;
+      this.#reserve(state);
       return;
     }
     if (outcome === 'checkpointed') {
@@ -265,7 +278,7 @@ export class Machine {
       this.#end(state, 'cancelled', reasons.checkpointed);
       return;
     }
-    if (this.#isCancelled) {
+    if (this.#isCancelled || outcome === 'held') {
       this.#end(state, 'cancelled', reasons.cancelled);
       return;
     }

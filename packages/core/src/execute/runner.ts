@@ -1,6 +1,6 @@
 import { ownProcess, ownerVariable, signalMarked } from '../util/processes.ts';
 import { runOrder } from './run-order.ts';
-import { WorkerPool } from './worker-pool.ts';
+import type { WorkerPool } from './worker-pool.ts';
 import type { AttemptCost, AttemptListener, WorkOrder } from './worker-protocol.ts';
 
 /** Runs plugins; a simulator has one of its own. */
@@ -13,7 +13,7 @@ export interface Runner {
     listener: AttemptListener,
   ): Promise<AttemptCost>;
   /** Ends everything that still runs. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The environment variable by which what one attempt starts is known. */
@@ -24,7 +24,10 @@ let count = 0;
 export function createRunner(): Runner {
   // Whatever is started from here on can be told from other processes, should this one die.
   process.env[ownerVariable] = ownProcess();
-  const pool = new WorkerPool();
+  let pool: Promise<WorkerPool> | undefined;
+  // A run without worker steps does not load what starts processes.
+  const getPool = (): Promise<WorkerPool> =>
+    (pool ??= import('./worker-pool.ts').then((module) => new module.WorkerPool()));
   return {
     async run(order, where, signal, listener) {
       const attempt = `${ownProcess()}-${count++}`;
@@ -34,7 +37,7 @@ export function createRunner(): Runner {
       };
       signal.addEventListener('abort', stop);
       try {
-        if (where === 'worker') return await pool.run(marked, signal, listener);
+        if (where === 'worker') return await (await getPool()).run(marked, signal, listener);
         await runOrder(marked, signal, (event) => {
           listener.onEvent(event);
         });
@@ -45,8 +48,8 @@ export function createRunner(): Runner {
         if (signal.aborted) signalMarked(attemptVariable, attempt, 'SIGKILL');
       }
     },
-    close() {
-      pool.close();
+    async close() {
+      (await pool)?.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AttemptFailure } from './attempt-failure.ts';
 import type { AttemptCost, AttemptListener, FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
@@ -24,9 +25,8 @@ class Worker {
 
   constructor(devices: Readonly<Record<string, string>>) {
     this.devices = JSON.stringify(devices);
-    const file = fileURLToPath(
-      new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url),
-    );
+    // Beside this file, and in the same form: TypeScript, or built.
+    const file = fileURLToPath(new URL(`./worker-main${extname(import.meta.url)}`, import.meta.url));
     // A process group of its own, so that what it starts ends with it.
     this.process = fork(file, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

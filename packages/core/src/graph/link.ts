@@ -1,10 +1,10 @@
 import type { Port } from '@joyul/plugin-api';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
-import { findNearest } from '../util/suggest.ts';
+import { findNearest, quoteNames } from '../util/suggest.ts';
 import type { GraphStep, PluginFacts, PortReference, ResolvedPlugin } from './graph.ts';
 import { orderSteps } from './order-steps.ts';
-import { StepIndex, findWireRange, fitsPort, quoteNames, resolveWire } from './resolve-wire.ts';
+import { StepIndex, findWireRange, fitsPort, resolveWire } from './resolve-wire.ts';
 import type { UnlinkedStep } from './unlinked-step.ts';
 
 type Report = (diagnostic: Diagnostic) => void;

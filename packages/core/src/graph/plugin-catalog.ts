@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { StepPlugin } from '@joyul/plugin-api';
+import { CodeDigests, readManifest } from './code-digests.ts';
 import type { ResolvedPlugin } from './graph.ts';
 
 /** Finds plugins by the names that `uses:` has. */
@@ -11,6 +10,8 @@ export interface PluginCatalog {
   resolve(uses: string): Promise<ResolvedPlugin | PluginProblem>;
   /** Short names of plugins that are known to be installed, to suggest one. */
   readonly knownNames: readonly string[];
+  /** Every path that decided what was resolved so far: code, folders, and places where nothing was found. */
+  readonly touched?: ReadonlySet<string>;
 }
 
 /** Why a plugin cannot be used. */
@@ -39,65 +40,6 @@ function candidatesOf(uses: string): readonly string[] {
   return [`@joyul/step-${uses}`, `joyul-step-${uses}`, uses];
 }
 
-interface Manifest {
-  readonly name: string;
-  readonly version: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly main?: string;
-  readonly exports?:
-    string | { readonly [condition: string]: string | { readonly [condition: string]: unknown } | undefined };
-}
-
-/** The folder of a package, found as Node finds it from one of the base folders. */
-function findPackage(name: string, bases: readonly string[]): string | undefined {
-  for (const base of bases) {
-    for (let folder = base; ; folder = dirname(folder)) {
-      const candidate = join(folder, 'node_modules', name);
-      if (existsSync(join(candidate, 'package.json'))) return realpathSync(candidate);
-      if (folder === dirname(folder)) break;
-    }
-  }
-  return undefined;
-}
-
-/** Digest of a package's code, and of the code of the packages of its own workspace that it uses. */
-class CodeDigests {
-  readonly #known = new Map<string, string>();
-
-  of(folder: string): string {
-    const known = this.#known.get(folder);
-    if (known !== undefined) return known;
-    this.#known.set(folder, ''); // Ends a circle of packages.
-    const hash = createHash('sha256');
-    const manifest = readManifest(folder);
-    hash.update(`${manifest.name}@${manifest.version}\n`);
-    for (const file of codeFiles(folder)) hash.update(`${file}\n`).update(readFileSync(join(folder, file)));
-    for (const name of Object.keys(manifest.dependencies ?? {}).sort()) {
-      const version = manifest.dependencies?.[name] ?? '';
-      const dependency = findPackage(name, [folder]);
-      // Code in the same workspace changes without its version changing.
-      const isOwn = version.startsWith('workspace:') && dependency !== undefined;
-      hash.update(`${name} ${isOwn ? this.of(dependency) : version}\n`);
-    }
-    const digest = hash.digest('hex');
-    this.#known.set(folder, digest);
-    return digest;
-  }
-}
-
-const readManifest = (folder: string): Manifest =>
-  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest; // npm's format.
-
-function codeFiles(folder: string): readonly string[] {
-  const source = existsSync(join(folder, 'src')) ? 'src' : 'dist';
-  if (!existsSync(join(folder, source))) return [];
-  const names = readdirSync(join(folder, source), { recursive: true, encoding: 'utf8' });
-  return names
-    .filter((name) => /\.[cm]?[jt]s$/.test(name) && !name.endsWith('.d.ts'))
-    .map((name) => join(source, name))
-    .sort();
-}
-
 function isPlugin(value: unknown): value is StepPlugin {
   if (typeof value !== 'object' || value === null) return false;
   const plugin = value as Partial<StepPlugin>; // Each field is looked at below.
@@ -117,7 +59,7 @@ export function makePluginCatalog(bases: readonly string[]): PluginCatalog {
   const resolved = new Map<string, Promise<ResolvedPlugin | PluginProblem>>();
   const load = async (uses: string): Promise<ResolvedPlugin | PluginProblem> => {
     for (const packageName of candidatesOf(uses)) {
-      const folder = findPackage(packageName, bases);
+      const folder = digests.findPackage(packageName, bases);
       if (folder === undefined) continue;
       const entry = findEntry(folder);
       const loaded = await loadPlugin(folder, packageName, entry);
@@ -135,6 +77,7 @@ export function makePluginCatalog(bases: readonly string[]): PluginCatalog {
   };
   return {
     knownNames: ownPlugins,
+    touched: digests.touched,
     resolve(uses) {
       const known = resolved.get(uses) ?? load(uses);
       resolved.set(uses, known);

@@ -2,20 +2,11 @@ import type { Port, Ports } from '@joyul/plugin-api';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { formatCanonicalJson } from '../util/canonical-json.ts';
-import { findNearest } from '../util/suggest.ts';
+import { findNearest, quoteNames } from '../util/suggest.ts';
 import type { PortReference } from './graph.ts';
 import type { UnlinkedStep, Wire } from './unlinked-step.ts';
 
 type Values = Readonly<Record<string, unknown>>;
-
-/** Names in quotes; of very many, the first few. */
-export function quoteNames(names: Iterable<string>): string {
-  const all = [...names];
-  const shown = all.slice(0, 20).map((name) => `"${name}"`);
-  return all.length > shown.length
-    ? `${shown.join(', ')} and ${all.length - shown.length} more`
-    : shown.join(', ');
-}
 
 /** True when an output can be wired to an input. */
 export const fitsPort = (input: Port, output: Port): boolean =>

@@ -1,7 +1,6 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { findNearest } from '../util/suggest.ts';
+import { findNearest, quoteNames } from '../util/suggest.ts';
 import type { Graph, GraphStep } from './graph.ts';
-import { quoteNames } from './resolve-wire.ts';
 
 /** What the command line says about which steps to run; a group's name stands for all its instances. */
 export interface Selection {

@@ -38,6 +38,8 @@ export interface LoadOptions {
   readonly seed?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly catalog: PluginCatalog;
+  /** Told each file that is looked for; relative to the project. */
+  readonly onRead?: (file: string) => void;
   readonly cores: number;
   readonly memoryBytes: number;
 }
@@ -120,6 +122,7 @@ class FileReader {
   /** `missing` is the code for a file that is not there. */
   read(file: string, missing: DiagnosticCode, from?: SourceRange): ParsedDocument | undefined {
     const { report } = this.#problems;
+    this.#options.onRead?.(file);
     const found = readSource(this.#options.projectDir, file);
     if ('problem' in found) {
       const codes = {

@@ -1,4 +1,5 @@
-import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
+import { digestOf } from '../util/hash.ts';
 
 /** Values of one matrix instance, by axis. */
 export type MatrixValues = Readonly<Record<string, unknown>>;
@@ -67,7 +68,7 @@ function formatAxisValue(value: unknown): string {
     return /[\s,=@"]/.test(value) || value === '' ? JSON.stringify(value) : value;
   if (typeof value !== 'object' || value === null) return String(value);
   const text = keyOf(value);
-  return text.length <= 32 ? text : `#${digestText(text).slice(0, 8)}`;
+  return text.length <= 32 ? text : `#${digestOf(text).slice(0, 8)}`;
 }
 
 /** An instance's id: `train@lr=0.001,seed=1`. */

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { Backend } from '@joyul/plugin-api';
 import type { GraphStep } from '../graph/graph.ts';
 import type { StatCache } from '../store/stat-cache.ts';
-import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
+import { digestOf } from '../util/hash.ts';
 import type { FileSystem } from '../util/file-system.ts';
 import { listFiles } from '../util/files.ts';
 
@@ -121,5 +122,5 @@ export function makeFingerprintRecord(
 
 /** The fingerprint of a record. */
 export function fingerprintOf(record: FingerprintRecord): string {
-  return digestText(formatCanonicalJson(record));
+  return digestOf(formatCanonicalJson(record));
 }

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import type { Graph, GraphStep } from '../graph/graph.ts';
 import type { Artifact } from '../store/artifact.ts';
 import type { ActionRecord, Store, StoreDamage } from '../store/store.ts';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
 import { describeChange, diffRecords } from './explain.ts';
 import type { FingerprintContext, FingerprintRecord } from './fingerprint.ts';
-import { fingerprintOf, makeFingerprintRecord } from './fingerprint.ts';
+import { makeFingerprintRecord } from './fingerprint.ts';
 import type { LastRecords } from './last-records.ts';
 
 /** What is known of a step once the digests of its inputs are. */
@@ -52,7 +53,7 @@ export function digestInputs(step: GraphStep, outputs: KnownOutputs): Fingerprin
 export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: InspectOptions): Inspection {
   const { store, last, context } = options;
   const record = makeFingerprintRecord(step, digestInputs(step, outputs), context);
-  const fingerprint = fingerprintOf(record);
+  const { fingerprint, action: stored } = store.find(record, formatCanonicalJson(record));
   const run = (reason: string, damage?: Inspection['damage']): Inspection => ({
     fingerprint,
     record,
@@ -63,7 +64,6 @@ export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: Ins
   if (options.isForced(step)) return run('it was asked for');
   if (step.plugin.cacheable === false) return run('its outputs may differ each time');
   if (step.cache === 'off' || step.cache === 'wo') return run('its cache is off');
-  const stored = store.readAction(fingerprint);
   if (stored === undefined) return run(explainMiss(step, record, options));
   for (const [port, artifact] of Object.entries(stored.outputs)) {
     const damage = store.findDamage(artifact);

@@ -1,16 +1,25 @@
-import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import { readChecked, writeChecked } from '../util/files.ts';
 import type { FileSystem } from '../util/file-system.ts';
+
+/** A record that a pack holds. */
+export interface PackedAction {
+  readonly fingerprint: string;
+  /** The rest of the action, as JSON. */
+  readonly body: string;
+}
 
 /**
  * Copies of the records that one pipeline's last run used, in one file: a line each.
  *
- *     <fingerprint> TAB <record as it is stored>
+ *     <fingerprint> TAB <what decides the outputs, as canonical JSON> TAB <the rest>
  *
- * A copy is as good as the record: it carries the same digest, and the blobs that it names are verified as ever.
+ * A run that finds here what decides a step need not hash it to know its fingerprint. A copy is as good as the record:
+ * the blobs that it names are verified as ever.
  */
 export class ActionPack {
   readonly #fs: FileSystem;
   readonly #file: string;
+  /** Lines of this run, by what decides the outputs. */
   readonly #used = new Map<string, string>();
   #loaded: Map<string, string> | undefined;
   #isDirty = false;
@@ -20,28 +29,26 @@ export class ActionPack {
     this.#file = file;
   }
 
-  get(fingerprint: string): string | undefined {
-    const text = this.#used.get(fingerprint) ?? this.#load().get(fingerprint);
-    if (text !== undefined) this.#used.set(fingerprint, text);
-    return text;
+  /** The record of a step that these facts decide, or undefined. */
+  find(record: string): PackedAction | undefined {
+    const line = this.#used.get(record) ?? this.#load().get(record);
+    if (line === undefined) return undefined;
+    this.#used.set(record, line);
+    const [fingerprint = '', , body = ''] = line.split('\t');
+    return { fingerprint, body };
   }
 
-  set(fingerprint: string, text: string): void {
-    this.#used.set(fingerprint, text);
+  add(record: string, { fingerprint, body }: PackedAction): void {
+    this.#used.set(record, `${fingerprint}\t${record}\t${body}`);
     this.#isDirty = true;
   }
 
   #load(): ReadonlyMap<string, string> {
     if (this.#loaded !== undefined) return this.#loaded;
     const loaded = new Map<string, string>();
-    const text = readTextIfThere(this.#fs, this.#file) ?? '';
-    for (let start = 0; start < text.length;) {
-      const tab = text.indexOf('\t', start);
-      const end = text.indexOf('\n', tab);
-      // A last line without an end was torn.
-      if (tab === -1 || end === -1) break;
-      loaded.set(text.slice(start, tab), text.slice(tab + 1, end));
-      start = end + 1;
+    for (const line of (readChecked(this.#fs, this.#file) ?? '').split('\n')) {
+      const start = line.indexOf('\t') + 1;
+      if (start > 0) loaded.set(line.slice(start, line.indexOf('\t', start)), line);
     }
     this.#loaded = loaded;
     return loaded;
@@ -51,8 +58,8 @@ export class ActionPack {
   save(): void {
     if (!this.#isDirty) return;
     let text = '';
-    for (const [fingerprint, record] of this.#used) text += `${fingerprint}\t${record}\n`;
-    writeFileAtomically(this.#fs, this.#file, text);
+    for (const line of this.#used.values()) text += `${line}\n`;
+    writeChecked(this.#fs, this.#file, text);
     this.#isDirty = false;
   }
 }

@@ -1,4 +1,5 @@
-import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
+import { digestOf } from '../util/hash.ts';
 
 /** One file of an artifact. */
 export interface ArtifactFile {
@@ -19,4 +20,4 @@ export interface Artifact {
 
 /** The digest of an artifact with these files. */
 export const digestArtifact = (files: readonly ArtifactFile[]): string =>
-  digestText(formatCanonicalJson(files));
+  digestOf(formatCanonicalJson(files));

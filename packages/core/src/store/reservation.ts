@@ -31,31 +31,11 @@ export class Reservations {
     this.#platform = platform;
   }
 
-  /**
-   * Waits until no other live process holds any of the keys, then holds all of them; undefined when cancelled.
-   *
-   * `onWait` is called once when there is something to wait for.
-   */
-  async reserve(
-    keys: readonly string[],
-    options: { readonly signal: AbortSignal; readonly onWait: () => void },
-  ): Promise<Reservation | undefined> {
-    const { clock, random } = this.#platform;
-    for (let attempt = 0; ; attempt++) {
-      if (options.signal.aborted) return undefined;
-      const reservation = this.#tryAll(keys);
-      if (reservation !== undefined) return reservation;
-      if (attempt === 0) options.onWait();
-      const delayMs = Math.min(pollMs.first * 2 ** attempt, pollMs.last);
-      // Two that saw each other must not look again at the same moment.
-      await clock.sleep(delayMs * (0.5 + random()), options.signal);
-    }
-  }
-
-  #tryAll(keys: readonly string[]): Reservation | undefined {
+  /** Holds all of the keys, or none of them and gives undefined when another live process holds one. */
+  try(keys: readonly string[]): Reservation | undefined {
     const held: string[] = [];
     const release = (): void => {
-      for (const ticket of held) this.#remove(ticket);
+      for (const ticket of held.splice(0)) this.#remove(ticket);
     };
     try {
       for (const key of keys) {
@@ -72,6 +52,19 @@ export class Reservations {
     }
     release();
     return undefined;
+  }
+
+  /** Waits until no other live process holds any of the keys, then holds all of them; undefined when cancelled. */
+  async wait(keys: readonly string[], signal: AbortSignal): Promise<Reservation | undefined> {
+    const { clock, random } = this.#platform;
+    for (let attempt = 0; ; attempt++) {
+      if (signal.aborted) return undefined;
+      const reservation = this.try(keys);
+      if (reservation !== undefined) return reservation;
+      const delayMs = Math.min(pollMs.first * 2 ** attempt, pollMs.last);
+      // Two that saw each other must not look again at the same moment.
+      await clock.sleep(delayMs * (0.5 + random()), signal);
+    }
   }
 
   #make(ticket: string): void {

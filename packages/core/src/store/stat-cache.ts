@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { sep } from 'node:path';
 import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import { createSha256, digestOf } from '../util/hash.ts';
 import type { FileFacts, FileSystem } from '../util/file-system.ts';
 import type { Platform } from '../util/platform.ts';
 
@@ -27,13 +27,10 @@ const unsettledMs = 60_000;
 
 const chunkBytes = 1 << 20;
 
-/** The sha256 of bytes, in hexadecimal. */
-export const hashBytes = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
 /** The sha256 of a file's bytes, in hexadecimal. */
 export function hashFile(fs: FileSystem, file: string, sizeBytes: number): string {
-  if (sizeBytes <= chunkBytes) return hashBytes(fs.readBytes(file));
-  const hash = createHash('sha256');
+  if (sizeBytes <= chunkBytes) return digestOf(fs.readBytes(file));
+  const hash = createSha256();
   const buffer = Buffer.allocUnsafe(chunkBytes);
   const handle = fs.open(file, 'r');
   try {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { StepEvent } from '@joyul/plugin-api';
-import { digestText } from '../util/canonical-json.ts';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
+import { digestOf } from '../util/hash.ts';
 import { codeOf, listFiles, makeUniqueName, partialNameOf, withFolderOf, writeFile } from '../util/files.ts';
 import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
 import type { FileFacts } from '../util/file-system.ts';
@@ -10,7 +11,7 @@ import { ActionPack } from './action-pack.ts';
 import type { Artifact, ArtifactFile } from './artifact.ts';
 import { digestArtifact } from './artifact.ts';
 import { Flusher } from './flusher.ts';
-import { StatCache, hashBytes, hashFile } from './stat-cache.ts';
+import { StatCache, hashFile } from './stat-cache.ts';
 
 /** What is kept of a step that succeeded, under its fingerprint. */
 export interface ActionRecord {
@@ -113,7 +114,7 @@ export class Store {
     const { fs } = this.#platform;
     if (facts.sizeBytes <= smallBytes) {
       const bytes = fs.readBytes(file);
-      const digest = hashBytes(bytes);
+      const digest = digestOf(bytes);
       this.#publishBlob(digest, bytes.length, (temporary) => writeFile(fs, temporary, bytes));
       return { digest, sizeBytes: bytes.length };
     }
@@ -266,14 +267,9 @@ export class Store {
 
   /** The record under a fingerprint; undefined where there is none, or where it is not what was written. */
   readAction(fingerprint: string): ActionRecord | undefined {
-    const packed = this.#pack?.get(fingerprint);
-    const known = packed === undefined ? undefined : parseChecked(fingerprint, packed);
-    if (known !== undefined) return known;
     try {
       const text = readTextIfThere(this.#platform.fs, this.#action(fingerprint));
-      const action = text === undefined ? undefined : parseChecked(fingerprint, text);
-      if (text !== undefined && action !== undefined) this.#pack?.set(fingerprint, text);
-      return action;
+      return text === undefined ? undefined : parseChecked(fingerprint, text);
     } catch (error) {
       // One that may not be read is a miss, as one that is not there.
       if (codeOf(error) === 'EACCES' || codeOf(error) === 'EIO') return undefined;
@@ -281,13 +277,26 @@ export class Store {
     }
   }
 
+  /** Finds the fingerprint and the stored result of what decides a step; `text` is its canonical JSON. */
+  find(record: unknown, text: string): { readonly fingerprint: string; readonly action?: ActionRecord } {
+    const packed = this.#pack?.find(text);
+    if (packed !== undefined) {
+      const action = { ...parsePacked(packed.body), record };
+      return { fingerprint: packed.fingerprint, action };
+    }
+    const fingerprint = digestOf(text);
+    const action = this.readAction(fingerprint);
+    if (action === undefined) return { fingerprint };
+    this.#pack?.add(text, { fingerprint, body: formatPacked(action) });
+    return { fingerprint, action };
+  }
+
   /** Publishes a step's result. */
   writeAction(fingerprint: string, action: ActionRecord): void {
     const file = this.#action(fingerprint);
-    const text = formatChecked(fingerprint, action);
-    writeFileAtomically(this.#platform.fs, file, text);
+    writeFileAtomically(this.#platform.fs, file, formatChecked(fingerprint, action));
     this.#flusher.add(file);
-    this.#pack?.set(fingerprint, text);
+    this.#pack?.add(formatCanonicalJson(action.record), { fingerprint, body: formatPacked(action) });
   }
 
   /** Reads the records of one pipeline's last run in one go; thousands of files take longer than one. */
@@ -311,14 +320,22 @@ export class Store {
 /** An artifact that is a single file is given to steps as a folder with this file in it. */
 const nameInFolder = ({ path }: ArtifactFile): string => (path === '' ? 'file' : path);
 
+/** Without what decides the outputs, which a pack has beside it. */
+function formatPacked({ record: _record, ...rest }: ActionRecord): string {
+  return JSON.stringify(rest);
+}
+
+const parsePacked = (body: string): Omit<ActionRecord, 'record'> =>
+  JSON.parse(body) as Omit<ActionRecord, 'record'>; // The line's checksum says that formatPacked wrote it.
+
 /** A record with a digest in front, of its own text and of the fingerprint that it stands for: any damage shows. */
 function formatChecked(fingerprint: string, action: ActionRecord): string {
   const body = JSON.stringify(action);
-  return `${digestText(fingerprint + body)} ${body}`;
+  return `${digestOf(fingerprint + body)} ${body}`;
 }
 
 function parseChecked(fingerprint: string, text: string): ActionRecord | undefined {
   const body = text.slice(text.indexOf(' ') + 1);
-  if (!text.startsWith(`${digestText(fingerprint + body)} `)) return undefined;
+  if (!text.startsWith(`${digestOf(fingerprint + body)} `)) return undefined;
   return JSON.parse(body) as ActionRecord; // Its checksum says that formatChecked wrote it.
 }

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /**
  * JSON with keys in code-unit order and without blanks: equal values give equal text.
  *
@@ -17,9 +15,4 @@ export function formatCanonicalJson(value: unknown): string {
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   entries.sort(([left], [right]) => (left < right ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${formatCanonicalJson(item)}`).join(',')}}`;
-}
-
-/** The sha256 of a text, in hexadecimal. */
-export function digestText(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

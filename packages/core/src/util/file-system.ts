@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fsync,
   globSync,
   linkSync,
   mkdirSync,
@@ -16,7 +17,6 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 
 /** What is known of a file without reading it. */
@@ -124,11 +124,16 @@ export const nodeFileSystem: FileSystem = {
     rmSync(path, { recursive: true, force: true });
   },
   async flush(path) {
-    const file = await open(path, 'r');
+    const handle = openSync(path, 'r');
     try {
-      await file.sync();
+      await new Promise<void>((resolve, reject) => {
+        fsync(handle, (error) => {
+          if (error === null) resolve();
+          else reject(error);
+        });
+      });
     } finally {
-      await file.close();
+      closeSync(handle);
     }
   },
 };

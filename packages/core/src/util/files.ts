@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { FileSystem } from './file-system.ts';
+import { checksumLength, checksumOf } from './hash.ts';
 
 /** The code of a file-system error, such as ENOENT; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
@@ -31,7 +31,13 @@ export function withFolderOf<T>(fs: FileSystem, file: string, work: () => T): T 
   }
 }
 
-const series = randomBytes(6).toString('hex');
+/** Nine random letters and digits. */
+export const makeRandomName = (random: () => number): string =>
+  Math.floor(random() * 36 ** 9)
+    .toString(36)
+    .padStart(9, '0');
+
+const series = makeRandomName(Math.random);
 let count = 0;
 
 /** A name that no other process and no earlier call has. */
@@ -74,4 +80,26 @@ export function listFiles(fs: FileSystem, folder: string): readonly string[] {
   };
   visit('');
   return found.sort((left, right) => (left < right ? -1 : 1));
+}
+
+/** Writes a text with a checksum in front, for {@link readChecked}. */
+export function writeChecked(fs: FileSystem, file: string, text: string): void {
+  const bytes = encoder.encode(text);
+  const whole = new Uint8Array(checksumLength + bytes.length);
+  whole.set(encoder.encode(checksumOf(bytes)));
+  whole.set(bytes, checksumLength);
+  writeFileAtomically(fs, file, whole);
+}
+
+/** The text of a file that {@link writeChecked} wrote; undefined where there is none, or where it is damaged. */
+export function readChecked(fs: FileSystem, file: string): string | undefined {
+  try {
+    const whole = fs.readBytes(file);
+    const bytes = whole.subarray(checksumLength);
+    const isWhole = decoder.decode(whole.subarray(0, checksumLength)) === checksumOf(bytes);
+    return isWhole ? decoder.decode(bytes) : undefined;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from './files.ts';
 import type { FileSystem } from './file-system.ts';
 import { nodeFileSystem } from './file-system.ts';
 import { endOrphans, isProcessAlive, ownProcess, readBoot } from './processes.ts';
@@ -39,10 +37,20 @@ export const realPlatform: Platform = {
   fs: nodeFileSystem,
   clock: {
     now: () => Date.now(),
-    elapsed: () => performance.now(),
+    elapsed: () => {
+      const [seconds, nanoseconds] = process.hrtime();
+      return seconds * 1000 + nanoseconds / 1e6;
+    },
     async sleep(durationMs, signal) {
-      await sleep(durationMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-        if (codeOf(error) !== 'ABORT_ERR') throw error;
+      if (signal?.aborted === true) return;
+      await new Promise<void>((resolve) => {
+        const end = (): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = setTimeout(end, durationMs);
+        signal?.addEventListener('abort', end);
       });
     },
   },

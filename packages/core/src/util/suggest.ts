@@ -34,3 +34,12 @@ export function findNearest(word: string, names: Iterable<string>): string | und
   }
   return nearest;
 }
+
+/** Names in quotes; of very many, the first few. */
+export function quoteNames(names: Iterable<string>): string {
+  const all = [...names];
+  const shown = all.slice(0, 20).map((name) => `"${name}"`);
+  return all.length > shown.length
+    ? `${shown.join(', ')} and ${all.length - shown.length} more`
+    : shown.join(', ');
+}

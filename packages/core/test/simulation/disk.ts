@@ -136,6 +136,11 @@ export class Disk {
     inode.changedMs = Math.floor(this.now() / tickMs) * tickMs;
   }
 
+  /** Changes a file's bytes and nothing else, as a broken disk does. */
+  corrupt(path: string, text: string): void {
+    this.#get(path).bytes = new TextEncoder().encode(text);
+  }
+
   /** Paths of all files, in order. */
   files(): readonly string[] {
     return [...this.#nodes].flatMap(([path, { kind }]) => (kind === 'file' ? [path] : [])).sort();

@@ -3,7 +3,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { runPipeline } from '../../src/run-pipeline.ts';
 import type { RunResult } from '../../src/run-pipeline.ts';
 import { digestArtifact } from '../../src/store/artifact.ts';
-import { hashBytes } from '../../src/store/stat-cache.ts';
+import { digestOf } from '../../src/util/hash.ts';
 import { writeFile } from '../../src/util/files.ts';
 import { Random } from './random.ts';
 import { computeAll, makeGraph, projectDir } from './scenario.ts';
@@ -143,7 +143,7 @@ class Simulation {
     return digestArtifact([
       {
         path: isFile ? '' : 'result.txt',
-        digest: hashBytes(bytes),
+        digest: digestOf(bytes),
         sizeBytes: bytes.length,
         isExecutable: false,
       },

@@ -147,7 +147,8 @@ export class SimulatedRunner implements Runner {
     return Object.assign(new Error('It stopped at a checkpoint.'), { code: 'CHECKPOINTED' });
   }
 
-  close(): void {
+  close(): Promise<void> {
     // What still runs belongs to a process that has died.
+    return Promise.resolve();
   }
 }
