@@ -77,6 +77,14 @@ function tail(file: string): string {
   }
 }
 
+/** A command was ended because it took too long. */
+export class LimitError extends Error {
+  constructor(limitS: number) {
+    super(`took longer than ${limitS} s`);
+    this.name = 'LimitError';
+  }
+}
+
 /** A process that runs one command at a time and measures it. */
 export class Meter {
   readonly #process: ChildProcess;
@@ -108,7 +116,7 @@ export class Meter {
   /**
    * Runs a command to its end.
    *
-   * @throws Error when it does not start, fails, or takes longer than the limit.
+   * @throws LimitError when it takes longer than the limit, another error when it does not start or fails.
    */
   async run(command: CommandLine, cwd: string, limitS: number): Promise<Sample> {
     const answer = await new Promise<Answer>((resolve) => {
@@ -119,7 +127,7 @@ export class Meter {
     });
     this.#settle = undefined;
     if ('error' in answer) throw new Error(`did not start: ${answer.error}`);
-    if (answer.timed_out) throw new Error(`took longer than ${limitS} s`);
+    if (answer.timed_out) throw new LimitError(limitS);
     if (answer.status !== 0) throw new Error(`ended with ${answer.status}: ${tail(this.#log)}`);
     return { wallMs: answer.wall * 1000, cpuMs: answer.cpu * 1000, peakMiB: answer.peak_kib / 1024 };
   }

@@ -6,7 +6,7 @@ import type { CommandLine } from './measure.ts';
 import { peerPackages } from './peers.ts';
 import type { PeerName } from './peers.ts';
 import { writeFiles } from './tool.ts';
-import type { Case, Tool, ToolSettings } from './tool.ts';
+import type { Tool, ToolSettings } from './tool.ts';
 import { ranLog } from './workloads.ts';
 import type { Step, Workload } from './workloads.ts';
 
@@ -75,9 +75,10 @@ function makeTurbo(settings: ToolSettings, folder: string, isInGit: boolean): To
     name: isInGit ? 'turbo+git' : 'turbo',
     isRunner: true,
     skip: ({ steps }, kind) => {
+      if (steps.length > 1001) return 'too slow at this size';
       if (kind !== 'fresh') return undefined;
       if (isInGit) return 'as turbo';
-      return steps.length > limit ? 'it starts npm for every step, which takes minutes' : undefined;
+      return steps.length > limit ? 'it starts npm for every step, which is slow' : undefined;
     },
     write: (project, workload) => {
       const tasks = workload.steps.map((step) => [
@@ -147,15 +148,11 @@ function makeNinja({ env, jobs }: ToolSettings, folder: string): Tool {
   };
 }
 
-function makeDvc({ env, isQuick }: ToolSettings, folder: string): Tool {
-  const skip = ({ steps }: Workload, kind: Case): string | undefined => {
-    if (steps.length > (isQuick ? 9 : 101)) return 'too slow at this size';
-    return steps.length > 9 && kind === 'restore' ? 'takes a minute' : undefined;
-  };
+function makeDvc({ env }: ToolSettings, folder: string): Tool {
   return {
     name: 'dvc',
     isRunner: true,
-    skip,
+    skip: ({ steps }) => (steps.length > 9 ? 'too slow at this size' : undefined),
     write: (project, workload) => {
       const stages = workload.steps.map((step) => [
         step.id,

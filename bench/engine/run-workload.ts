@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { summarize } from './measure.ts';
+import { LimitError, summarize } from './measure.ts';
 import type { CommandLine, Meter, Sample, Summary } from './measure.ts';
 import { cases, writeProject } from './tool.ts';
 import type { Case, Tool } from './tool.ts';
@@ -25,6 +25,8 @@ export interface WorkloadOptions {
   readonly repeats: Readonly<Record<Case, Repeats>>;
   /** Seconds that one run may take. */
   readonly limitS: number;
+  /** On the clock of performance.now(): from then on nothing is repeated. */
+  readonly deadlineMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -94,10 +96,10 @@ class Project {
   }
 
   /** Why the outputs are not what they have to be; undefined when they are. */
-  #findProblem(expectedRuns: number): string | undefined {
+  #findProblem(expectedRuns: number, { isCounted = true } = {}): string | undefined {
     const log = join(this.#folder, ranLog);
     const ran = existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0;
-    if (ran !== expectedRuns) return `${ran} steps ran instead of ${expectedRuns}`;
+    if (isCounted && ran !== expectedRuns) return `${ran} steps ran instead of ${expectedRuns}`;
     const { steps } = this.#workload;
     const present = new Set(readdirSync(join(this.#folder, 'out')).map((name) => `out/${name}`));
     const missing = steps.filter((step) => !present.has(step.output));
@@ -129,6 +131,14 @@ class Project {
     await this.#measure(command, expectedRuns);
   }
 
+  /** Goes on with a fresh run that was ended by its limit, so that the other cases can be measured. */
+  async resume(): Promise<void> {
+    const command = this.tool.command(this.#folder, this.#workload);
+    await this.#options.meter.run(command, this.#folder, this.#options.limitS);
+    const problem = this.#findProblem(0, { isCounted: false });
+    if (problem !== undefined) throw new Error(problem);
+  }
+
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -136,37 +146,81 @@ class Project {
 
 const say = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Runs one case of all tools, in rounds, so that what disturbs the machine disturbs all of them. */
-async function runCase(
-  kind: Case,
-  projects: readonly Project[],
-  broken: Map<Project, string>,
-  options: WorkloadOptions,
-): Promise<ReadonlyMap<Project, readonly Sample[]>> {
-  const { least, most, budgetMs } = options.repeats[kind];
-  const samples = new Map<Project, Sample[]>(projects.map((project) => [project, []]));
-  /** Runs something of a project; a tool that fails is left out from then on. */
-  const attempt = async (project: Project, what: () => Promise<void>): Promise<void> => {
-    if (broken.has(project)) return;
-    try {
-      await what();
-    } catch (error) {
-      options.signal.throwIfAborted();
-      broken.set(project, `${kind}: ${say(error)}`);
+/** What the cases of one workload share. */
+interface Session {
+  readonly workload: Workload;
+  readonly projects: readonly Project[];
+  readonly options: WorkloadOptions;
+  /** Why a tool is left out from then on. */
+  readonly broken: Map<Project, string>;
+  /** Tools whose fresh run was ended by the limit, and how that is told. */
+  readonly slow: Map<Project, string>;
+}
+
+/** Runs something of a project; a tool that fails is left out from then on. */
+async function attempt(
+  project: Project,
+  what: string,
+  run: () => Promise<void>,
+  session: Session,
+): Promise<void> {
+  const { broken, slow, options } = session;
+  if (broken.has(project) || (what === 'fresh' && slow.has(project))) return;
+  try {
+    await run();
+  } catch (error) {
+    options.signal.throwIfAborted();
+    const told = `${what}: ${say(error)}`;
+    if (what !== 'fresh' || !(error instanceof LimitError)) {
+      broken.set(project, told);
+      return;
     }
-  };
+    slow.set(project, told);
+    await attempt(project, 'first run', () => project.resume(), session);
+  }
+}
+
+/** Runs one case of all tools, in rounds, so that what disturbs the machine disturbs all of them. */
+async function runCase(kind: Case, session: Session): Promise<ReadonlyMap<Project, readonly Sample[]>> {
+  const { least, most, budgetMs } = session.options.repeats[kind];
+  const projects = session.projects.filter(({ tool }) => tool.skip(session.workload, kind) === undefined);
+  const samples = new Map<Project, Sample[]>(projects.map((project) => [project, []]));
   // Not timed: a first run without changes takes note of times that were too fresh to be trusted.
   if (kind === 'noop')
-    for (const project of projects) await attempt(project, async () => void (await project.run(kind)));
+    for (const project of projects)
+      await attempt(project, kind, async () => void (await project.run(kind)), session);
   for (let round = 0; round < most; round++) {
+    if (round > 0 && performance.now() > session.options.deadlineMs) break;
     for (const project of projects) {
       const known = samples.get(project) ?? [];
       const usedMs = known.reduce((sum, sample) => sum + sample.wallMs, 0);
       if (round >= least && usedMs > budgetMs) continue;
-      await attempt(project, async () => void known.push(await project.run(kind)));
+      await attempt(project, kind, async () => void known.push(await project.run(kind)), session);
     }
   }
   return samples;
+}
+
+/** A tool whose fresh run is not measured needs one all the same, when another case is. */
+async function prime(session: Session): Promise<void> {
+  for (const project of session.projects) {
+    const isMeasured = (kind: Case): boolean => project.tool.skip(session.workload, kind) === undefined;
+    if (isMeasured('fresh') || !cases.some(isMeasured)) continue;
+    await attempt(project, 'first run', () => project.prime(), session);
+  }
+}
+
+function makeCell(project: Project, kind: Case, samples: readonly Sample[], session: Session): Cell {
+  const skipped = project.tool.skip(session.workload, kind);
+  const error = (kind === 'fresh' ? session.slow.get(project) : undefined) ?? session.broken.get(project);
+  return {
+    tool: project.tool.name,
+    kind,
+    samples,
+    ...(samples.length > 0 && error === undefined ? { summary: summarize(samples) } : {}),
+    ...(error === undefined ? {} : { error }),
+    ...(skipped === undefined ? {} : { skipped }),
+  };
 }
 
 /** Runs a workload with all tools; a tool that fails loses only its own figures. */
@@ -176,49 +230,19 @@ export async function runWorkload(
   options: WorkloadOptions,
 ): Promise<WorkloadResult> {
   const before = loadavg()[0] ?? Number.NaN;
-  const broken = new Map<Project, string>();
   const projects = tools.map((tool) => new Project(tool, workload, options));
+  const session: Session = { workload, projects, options, broken: new Map(), slow: new Map() };
   const cells: Cell[] = [];
   try {
+    await prime(session);
     for (const kind of cases) {
-      const taking = projects.filter(({ tool }) => tool.skip(workload, kind) === undefined);
-      if (kind === 'fresh')
-        for (const project of projects) await primeIfNeeded(project, workload, broken, options.signal);
-      const samples = await runCase(kind, taking, broken, options);
-      for (const project of projects) {
-        const own = samples.get(project) ?? [];
-        const skipped = project.tool.skip(workload, kind);
-        const error = broken.get(project);
-        cells.push({
-          tool: project.tool.name,
-          kind,
-          samples: own,
-          ...(error === undefined ? (own.length > 0 ? { summary: summarize(own) } : {}) : { error }),
-          ...(skipped === undefined ? {} : { skipped }),
-        });
-      }
+      const samples = await runCase(kind, session);
+      for (const project of projects)
+        cells.push(makeCell(project, kind, samples.get(project) ?? [], session));
     }
   } finally {
     for (const project of projects) project.remove();
   }
   const after = loadavg()[0] ?? Number.NaN;
   return { name: workload.name, steps: workload.steps.length, load: [before, after], cells };
-}
-
-/** A tool whose fresh run is not measured needs one all the same, when another case is. */
-async function primeIfNeeded(
-  project: Project,
-  workload: Workload,
-  broken: Map<Project, string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { tool } = project;
-  const isMeasured = (kind: Case): boolean => tool.skip(workload, kind) === undefined;
-  if (isMeasured('fresh') || !cases.some(isMeasured)) return;
-  try {
-    await project.prime();
-  } catch (error) {
-    signal.throwIfAborted();
-    broken.set(project, `first run: ${say(error)}`);
-  }
 }
