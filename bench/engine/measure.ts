@@ -67,11 +67,11 @@ export function findPython(): string | undefined {
   return ['python3', 'python'].find((name) => spawnSync(name, ['-c', program]).status === 0);
 }
 
-/** The end of a log, for messages. */
+/** The end of a log, in one line for messages. */
 function tail(file: string): string {
   try {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-    return lines.slice(-6).join('\n').slice(-1000);
+    return lines.slice(-3).join(' | ').slice(-500);
   } catch {
     return '';
   }

@@ -88,11 +88,11 @@ export function formatWorkload({ name, steps, load, cells }: WorkloadResult): st
 
 /** The table of targets. */
 export function formatTargets(targets: readonly Target[]): string {
-  const rows = targets.map(({ name, limit, unit, seen, seenMedian, isMet }) => {
+  const rows = targets.map(({ name, limit, unit, seen, seenMedian, seenCpu, isMet }) => {
     const format = (value: number | undefined): string =>
       value === undefined ? '' : `${value.toFixed(unit === 'MiB' ? 0 : 2)} ${unit}`;
     const word = isMet === undefined ? 'not measured' : isMet ? 'pass' : 'FAIL';
-    return [word, name, `<= ${format(limit)}`, format(seen), format(seenMedian)];
+    return [word, name, `<= ${format(limit)}`, format(seen), format(seenMedian), format(seenCpu)];
   });
-  return `targets\n${align([['', 'what', 'limit', 'seen (min)', 'median'], ...rows])}\n`;
+  return `targets\n${align([['', 'what', 'limit', 'wall min', 'median', 'cpu min'], ...rows])}\n`;
 }

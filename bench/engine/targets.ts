@@ -12,12 +12,15 @@ export interface Target {
   readonly seen?: number;
   /** The same from the medians. */
   readonly seenMedian?: number;
+  /** The same from the least processor time. */
+  readonly seenCpu?: number;
   readonly isMet?: boolean;
 }
 
 type Read = (summary: Summary) => number;
 const fastest: Read = (summary) => summary.wallMinMs;
 const middle: Read = (summary) => summary.wallMedianMs;
+const leastCpu: Read = (summary) => summary.cpuMinMs;
 
 /** Finds figures of a run; an absent one is NaN, and what is computed from it is absent as well. */
 class Figures {
@@ -50,9 +53,9 @@ class Figures {
 }
 
 function makeTarget(name: string, limit: number, unit: Target['unit'], see: (read: Read) => number): Target {
-  const [seen, seenMedian] = [see(fastest), see(middle)];
+  const seen = see(fastest);
   if (!Number.isFinite(seen)) return { name, limit, unit };
-  return { name, limit, unit, seen, seenMedian, isMet: seen <= limit };
+  return { name, limit, unit, seen, seenMedian: see(middle), seenCpu: see(leastCpu), isMet: seen <= limit };
 }
 
 /** Judges all targets. */
