@@ -81,6 +81,7 @@ const tasks = {
   test: { needsNative: true, command: ['packages/tooling/src/check.ts'] },
   build: { command: ['packages/tooling/src/build.ts'] },
   joyul: { command: ['packages/cli/src/main.ts'] },
+  'bench:engine': { command: ['bench/engine/main.ts'] },
   setup: { needsNative: true },
   exec: {},
 };
