@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
+import { previewRun, readRunRecord, renderReport, runPipeline } from '@joyul/core';
 import type { Event } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -52,8 +53,10 @@ ${pipelineHelp}
     const loaded = await loadFromArguments(args, args.positionals[0]);
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
+    const jobs = readWholeNumber(args, 'jobs', 1);
     if (args.has('dry-run')) {
-      printPlan(planPipeline(graph, options), args.has('json'));
+      const atOnce = jobs ?? availableParallelism();
+      printPlan(previewRun(graph, options, { jobs: atOnce }), args.has('json'));
       return exitCodes.done;
     }
     const isJson = args.has('json');
@@ -61,7 +64,6 @@ ${pipelineHelp}
     const interrupt = cancelOnInterrupt(() => {
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
     });
-    const jobs = readWholeNumber(args, 'jobs', 1);
     try {
       const result = await runPipeline(graph, {
         ...options,
