@@ -11,7 +11,11 @@ export type {
 } from './events/event.ts';
 export { compareRuns } from './explain/compare-runs.ts';
 export type { RunComparison, StepComparison } from './explain/compare-runs.ts';
+export { formatLock, lockFileOf, parseLock } from './explain/lock-file.ts';
+export { checkLock, makeLock } from './explain/lock.ts';
+export type { Lock, LockDifference } from './explain/lock.ts';
 export type { MetricChange } from './explain/metrics.ts';
+export { makeLineage } from './explain/open-lineage.ts';
 export { previewRun } from './explain/preview-run.ts';
 export type { Preview, PreviewedStep } from './explain/preview-run.ts';
 export { explainSteps } from './explain/why.ts';
@@ -35,6 +39,7 @@ export {
   formatNumber,
   formatSparkline,
   renderReport,
+  renderStep,
 } from './report/render-report.ts';
 export { runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
@@ -51,6 +56,7 @@ export {
 export type { RunHead } from './runs/run-files.ts';
 export { makeRunRecord } from './runs/run-record.ts';
 export type { RunEnd, RunRecord, StepRecord } from './runs/run-record.ts';
+export { writeFileAtomically } from './util/files.ts';
 export { findNearest } from './util/suggest.ts';
 export { plainMarks } from './util/word-diff.ts';
 export type { WordMarks } from './util/word-diff.ts';

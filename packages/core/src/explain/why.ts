@@ -108,11 +108,16 @@ class Explainer {
     const planned = this.#planned.get(step.id);
     if (planned === undefined) throw new Error(`Internal error: ${step.id} was not planned.`);
     const inspection = this.#inspections.get(step.id);
-    const before = this.#options.last.get(step.id);
+    const last = this.#options.last.get(step.id);
+    const isReused = inspection?.action === 'reuse';
+    const origin = isReused ? this.#originOf(step.id, inspection.fingerprint) : undefined;
+    // What is reused does not differ from its last success: what made it run then is told instead.
+    const before =
+      isReused && inspection.fingerprint === last
+        ? this.#history.findEarlier(step.id, inspection.fingerprint, origin?.runId)
+        : last;
     const changes = this.#changesOf(step.id, before);
     const causes = this.#causesOf(step, before, changes);
-    const origin =
-      inspection?.action === 'reuse' ? this.#originOf(step.id, inspection.fingerprint) : undefined;
     return {
       step: planned,
       group: step.group,
@@ -140,7 +145,7 @@ class Explainer {
     if (run === undefined || step === undefined) return undefined;
     return {
       runId: run.runId,
-      timeMs: (step.startedMs ?? run.startedMs) + step.durationMs,
+      timeMs: step.endedMs ?? run.startedMs,
       durationMs: step.durationMs,
       reason: step.reason,
     };

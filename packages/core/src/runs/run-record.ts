@@ -14,6 +14,8 @@ export interface StepRecord {
   readonly fingerprint?: string;
   /** When its last attempt began; absent when nothing ran. */
   readonly startedMs?: number;
+  /** When it ended, also where nothing ran. */
+  readonly endedMs?: number;
   readonly durationMs: number;
   readonly cpuMs?: number;
   readonly peakMemoryBytes?: number;
@@ -79,7 +81,11 @@ function applyEvent(step: Growing<StepRecord> & { told: StepEvent[] }, event: Ev
       break;
     case 'step-ended': {
       const { end, reason, durationMs, outputs, fingerprint, cpuMs, peakMemoryBytes, kept } = event;
-      Object.assign(step, { end, reason, durationMs, outputs }, kept === undefined ? {} : { told: kept });
+      Object.assign(
+        step,
+        { end, reason, durationMs, outputs, endedMs: event.timeMs },
+        kept === undefined ? {} : { told: kept },
+      );
       if (fingerprint !== undefined) step.fingerprint = fingerprint;
       if (cpuMs !== undefined) step.cpuMs = cpuMs;
       if (peakMemoryBytes !== undefined) step.peakMemoryBytes = peakMemoryBytes;
