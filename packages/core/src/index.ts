@@ -21,6 +21,8 @@ export type { Preview, PreviewedStep } from './explain/preview-run.ts';
 export { explainSteps } from './explain/why.ts';
 export type { Cause, Why } from './explain/why.ts';
 export { formatDot, formatMermaid } from './graph/format-graph.ts';
+export { formatSvg } from './graph/format-svg.ts';
+export type { DrawnRun } from './graph/format-svg.ts';
 export type { Graph, GraphStep } from './graph/graph.ts';
 export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
 export type { PluginCatalog } from './graph/plugin-catalog.ts';
