@@ -54,6 +54,7 @@ export {
   readEvents,
   readRunHead,
   readRunRecord,
+  readStepIds,
 } from './runs/run-files.ts';
 export type { RunHead } from './runs/run-files.ts';
 export { makeRunRecord } from './runs/run-record.ts';

@@ -6,7 +6,7 @@ import {
   findNearest,
   findRunId,
   listRunIds,
-  readRunRecord,
+  readStepIds,
 } from '@joyul/core';
 import type { LogLine } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
@@ -40,7 +40,7 @@ function findTarget(projectDir: string, named: readonly string[]): Target {
   const newest = listRunIds(projectDir).at(-1);
   if (newest === undefined) throw new UsageError('There are no runs yet. `joyul run` makes one.');
   const hasStep = (runId: string, name: string): boolean =>
-    readRunRecord(projectDir, runId)?.steps.some((step) => isNamed(step.stepId, name)) === true;
+    readStepIds(projectDir, runId).some((stepId) => isNamed(stepId, name));
   const [first, second] = named;
   if (first === undefined) return { runId: newest };
   // A run's id may be shortened to its end, so a step's name comes first.
@@ -52,8 +52,7 @@ function findTarget(projectDir: string, named: readonly string[]): Target {
     );
   if (second === undefined) return { runId };
   if (hasStep(runId, second)) return { runId, step: second };
-  const ids = readRunRecord(projectDir, runId)?.steps.map((step) => step.stepId) ?? [];
-  const nearest = findNearest(second, ids);
+  const nearest = findNearest(second, readStepIds(projectDir, runId));
   throw new UsageError(
     `Run ${runId} has no step "${second}".${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`,
   );
@@ -107,7 +106,7 @@ Prints what the steps of a run wrote, of all attempts: their output and their me
     const tail = readWholeNumber(args, 'tail', 0);
     const projectDir = findProject(process.cwd());
     const { runId, step } = findTarget(projectDir, args.positionals);
-    const isOne = readRunRecord(projectDir, runId)?.steps.some((item) => item.stepId === step) === true;
+    const isOne = step !== undefined && readStepIds(projectDir, runId).includes(step);
     const follower = new EventFollower(eventsFile(projectDir, runId));
     const reader = new LogReader();
     const printer = new LogPrinter({ isJson: args.has('json'), hasNames: !isOne });

@@ -157,6 +157,13 @@ function threadEdges(boxes: readonly Box[], links: readonly Link[]): Threads {
 export function layOut(boxes: readonly Box[], links: readonly Link[]): Layout {
   const forward = links.filter(({ from, to }) => from < to);
   const { rows, items, passed } = threadEdges(boxes, forward);
+  // Threads begin in the middle of their row: what branches off can then stand on either side.
+  for (const row of rows) {
+    const boxed = row.filter((item) => item.node !== undefined);
+    const threads = row.filter((item) => item.node === undefined);
+    boxed.splice(Math.ceil(boxed.length / 2), 0, ...threads);
+    row.splice(0, row.length, ...boxed);
+  }
   orderRows(rows);
   placeRows(rows, gap);
   const tops: number[] = [];

@@ -108,6 +108,17 @@ function readLastLine(handle: number): string {
   return text.slice(text.lastIndexOf('\n') + 1);
 }
 
+/** Ids of the steps of a run, from the first line of its events. */
+export function readStepIds(projectDir: string, runId: string): readonly string[] {
+  const handle = openSync(eventsFile(projectDir, runId), 'r');
+  try {
+    const start = parseEvent(readFirstLine(handle));
+    return start?.kind === 'run-started' ? start.steps.map((step) => step.stepId) : [];
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** What a list of runs shows of one, from the first and the last line of its events; undefined without a start. */
 export function readRunHead(projectDir: string, runId: string): RunHead | undefined {
   const handle = openSync(eventsFile(projectDir, runId), 'r');
