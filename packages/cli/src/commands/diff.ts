@@ -1,10 +1,11 @@
-import { compareRuns, listRunIds, plainMarks, readRunRecord } from '@joyul/core';
+import { compareRuns, listRunIds, readRunRecord } from '@joyul/core';
 import type { RunRecord } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findProject } from '../project.ts';
 import { formatDiff } from '../terminal/format-diff.ts';
+import { makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -38,9 +39,8 @@ an id from \`joyul runs\`, or its end; the default is the last two runs, or the 
       process.stdout.write(`${JSON.stringify(comparison, null, 2)}\n`);
       return Promise.resolve(exitCodes.done);
     }
-    const isColored = hasColor(process.stdout);
-    const style = makeStyle(isColored);
-    const marks = isColored ? { removed: style.red, added: style.green } : plainMarks;
+    const style = makeStyle(hasColor(process.stdout));
+    const marks = makeMarks(style);
     const width = process.stdout.columns || 100;
     process.stdout.write(`${formatDiff(comparison, { marks, style, width }).join('\n')}\n`);
     return Promise.resolve(exitCodes.done);

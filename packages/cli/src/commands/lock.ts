@@ -7,7 +7,6 @@ import {
   lockFileOf,
   makeLock,
   parseLock,
-  plainMarks,
   writeFileAtomically,
 } from '@joyul/core';
 import type { Graph, LockDifference, PlanOptions, WordMarks } from '@joyul/core';
@@ -15,6 +14,7 @@ import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import type { Style } from '../terminal/style.ts';
 import { UsageError } from '../usage-error.ts';
@@ -120,9 +120,8 @@ ${pipelineHelp}
     const loaded = await loadFromArguments(args, args.positionals[0]);
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
-    const isColored = hasColor(process.stdout);
-    const style = makeStyle(isColored);
-    const marks = isColored ? { removed: style.red, added: style.green } : plainMarks;
+    const style = makeStyle(hasColor(process.stdout));
+    const marks = makeMarks(style);
     const tell = (differences: readonly LockDifference[]): void => {
       process.stdout.write(`${formatLockDifferences(differences, marks, style).join('\n')}\n`);
     };

@@ -1,10 +1,10 @@
-import { explainSteps, findNearest, plainMarks } from '@joyul/core';
+import { explainSteps, findNearest } from '@joyul/core';
 import type { Graph } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
-import { formatGroupWhy, formatWhy } from '../terminal/format-why.ts';
+import { formatGroupWhy, formatWhy, makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -44,9 +44,8 @@ ${pipelineHelp}
       process.stdout.write(`${JSON.stringify(isOne ? first : whys, null, 2)}\n`);
       return exitCodes.done;
     }
-    const isColored = hasColor(process.stdout);
-    const style = makeStyle(isColored);
-    const marks = isColored ? { removed: style.red, added: style.green } : plainMarks;
+    const style = makeStyle(hasColor(process.stdout));
+    const marks = makeMarks(style);
     const width = process.stdout.columns || 100;
     const lines =
       isOne && first !== undefined

@@ -1,4 +1,4 @@
-import { describeChange, formatDuration, leftOutOnPurpose } from '@joyul/core';
+import { describeChange, formatDuration, leftOutOnPurpose, plainMarks } from '@joyul/core';
 import type { Cause, Why, WordMarks } from '@joyul/core';
 import { formatTable } from './format-run.ts';
 import { wrapTo } from './style.ts';
@@ -13,6 +13,12 @@ const verdicts = {
 } as const;
 
 const isInput = (field: string): boolean => field.startsWith('inputs.');
+
+/** How words that differ are marked: with signs, so that they can be told apart without colours, and with colours. */
+export const makeMarks = (style: Style): WordMarks => ({
+  removed: (text) => style.red(plainMarks.removed(text)),
+  added: (text) => style.green(plainMarks.added(text)),
+});
 
 /** A time for people, in the local zone: `2026-11-23 10:04`. */
 export function formatTime(timeMs: number): string {
@@ -61,7 +67,9 @@ export interface WhyFormat {
 export function formatWhy(why: Why, options: WhyFormat): readonly string[] {
   const { marks, style, width } = options;
   const { step, changes, causes, roots, origin, fingerprint } = why;
-  const lines = [`${style.bold(step.stepId)} ${verdicts[step.action]}: ${step.reason}.`];
+  // A single change is told below, with its marks.
+  const isTold = step.action === 'run' && changes.length === 1 && why.since === 'last success';
+  const lines = [`${style.bold(step.stepId)} ${verdicts[step.action]}${isTold ? '' : `: ${step.reason}`}.`];
   if (origin !== undefined)
     lines.push(
       `Run ${style.cyan(origin.runId)} made it on ${formatTime(origin.timeMs)} in ${formatDuration(origin.durationMs)}, because ${origin.reason}.`,
@@ -107,10 +115,16 @@ export function formatWhy(why: Why, options: WhyFormat): readonly string[] {
 /** Why each instance of a matrix would run or be reused. */
 export function formatGroupWhy(whys: readonly Why[], options: WhyFormat): readonly string[] {
   const { marks, style, width } = options;
-  const rows = whys.map(({ step }) => [step.stepId, verdicts[step.action], step.reason]);
+  const rows = whys.map(({ step, origin }) => [
+    step.stepId,
+    verdicts[step.action],
+    origin === undefined ? step.reason : `run ${origin.runId} made it`,
+  ]);
+  // What made a reused one run is history; `why` of the instance tells it.
+  const open = whys.filter(({ step }) => step.action !== 'reuse');
   const told = [
     ...new Set(
-      whys.flatMap(({ roots }) =>
+      open.flatMap(({ roots }) =>
         roots.flatMap(({ stepId, changes }) =>
           changes.map((change) => `  ${style.bold(stepId)}  ${describeChange(change, marks)}`),
         ),

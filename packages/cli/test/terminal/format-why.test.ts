@@ -37,7 +37,7 @@ test('an input that changed leads to the step and the field in which it began', 
     roots: [{ stepId: 'prepare', changes: [source] }],
     leftOut: ['timeout (60 s)'],
   });
-  expect(formatWhy(why, options).join('\n')).toBe(`train would run: input data has other content.
+  expect(formatWhy(why, options).join('\n')).toBe(`train would run.
 
 How that reaches train:
   data ← prepare ran again
