@@ -50,6 +50,9 @@ test.skipIf(process.platform === 'win32')('docs/explain.md shows what the comman
     const expected = block.split('\n').filter((line) => !line.startsWith('$ '));
     let printed = '';
     for (const command of commands) printed = await shell(command.slice(2), rig);
-    expect(normalize(printed), commands.join('\n')).toBe(normalize(expected.join('\n')));
+    expect({ commands, printed: normalize(printed) }).toEqual({
+      commands,
+      printed: normalize(expected.join('\n')),
+    });
   }
 });

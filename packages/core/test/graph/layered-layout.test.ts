@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { layOut } from '../../src/graph/layered-layout.ts';
 import type { Link } from '../../src/graph/layered-layout.ts';
@@ -38,9 +38,12 @@ test('no two boxes overlap, and all are inside the picture', () => {
         expect(one.left).toBeGreaterThanOrEqual(-1e-6);
         expect(one.right).toBeLessThanOrEqual(width + 1e-6);
         expect(one.bottom).toBeLessThanOrEqual(height + 1e-6);
-        for (const other of placed)
-          if (one !== other && one.top === other.top)
-            expect(one.right <= other.left + 1e-6 || other.right <= one.left + 1e-6).toBe(true);
+        const isBeside = (other: typeof one): boolean =>
+          one === other ||
+          one.top !== other.top ||
+          one.right <= other.left + 1e-6 ||
+          other.right <= one.left + 1e-6;
+        expect(placed.every(isBeside)).toBe(true);
       }
     }),
   );
