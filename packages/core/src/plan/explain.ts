@@ -1,3 +1,4 @@
+import { formatCanonicalJson } from '../util/canonical-json.ts';
 import { diffWords, formatWordDiff, plainMarks } from '../util/word-diff.ts';
 import type { WordMarks } from '../util/word-diff.ts';
 import type { FingerprintRecord } from './fingerprint.ts';
@@ -22,12 +23,25 @@ export const leftOutOnPurpose: readonly string[] = [
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** As a fingerprint sees it: the order of keys does not count. */
+const isSame = (before: unknown, after: unknown): boolean =>
+  before === after ||
+  (before !== undefined && after !== undefined && formatCanonicalJson(before) === formatCanonicalJson(after));
+
 function compare(path: string, before: unknown, after: unknown): readonly FieldChange[] {
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
     return keys.flatMap((key) => compare(path === '' ? key : `${path}.${key}`, before[key], after[key]));
   }
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  // A list of objects whose length stays is told by what differs inside of them.
+  if (
+    Array.isArray(before) &&
+    Array.isArray(after) &&
+    before.length === after.length &&
+    before.some(isObject)
+  )
+    return before.flatMap((item, index) => compare(`${path}.${index}`, item, after[index]));
+  if (isSame(before, after)) return [];
   return [
     { field: path, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) },
   ];
