@@ -49,7 +49,7 @@ test('diff joins the field that was changed with the metric that came of it', as
     metrics: [{ name: 'length', before: 3, after: 5 }],
   });
   const { stdout } = await rig.joyul('diff');
-  expect(stdout).toMatch(/length\s+3\s+5\s+\+2/);
+  expect(stdout).toMatch(/length\s+3\s+5\s+↑ \+2\s+\+66\.7 %/);
 });
 
 test('diff says when there is nothing to compare', async () => {

@@ -99,7 +99,7 @@ test('why names the field that changed', async () => {
   await using rig = await createChain();
   await rig.run();
   const { stdout } = await rig.joyul('why', 'c', 'pipeline.yaml', '--set', 'word=fin');
-  expect(stdout).toContain('params.run changed from');
+  expect(stdout).toContain('params.run changed: …');
 });
 
 test('a dry run writes nothing', async () => {

@@ -44,9 +44,21 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the report of a run, or of one of its steps',
     load: async () => (await import('./commands/show.ts')).show,
   },
+  logs: {
+    summary: 'print what the steps of a run wrote; -f follows a run that goes on',
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
   diff: {
     summary: 'compare two runs: what was changed, and what came of it',
     load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  lock: {
+    summary: 'write down what a run was made of, to be committed; --check compares with it',
+    load: async () => (await import('./commands/lock.ts')).lock,
+  },
+  lineage: {
+    summary: 'export a run as OpenLineage events',
+    load: async () => (await import('./commands/lineage.ts')).lineage,
   },
   graph: {
     summary: 'draw the steps and what flows between them',
@@ -82,7 +94,7 @@ usage: joyul COMMAND [ARGUMENT...] [FLAG...]
 ${lines.join('\n')}
 
 \`joyul COMMAND --help\` tells more. NO_COLOR, CI and FORCE_COLOR are honoured.
-Exit codes: 0 done, 1 a step failed, 2 bad usage or pipeline, 3 a gate refused, 75 stopped at a checkpoint, 130 interrupted.
+Exit codes: 0 done, 1 a step failed, 2 bad usage or pipeline, 3 a gate refused, 10 something would run (\`plan --exit-code\`), 75 stopped at a checkpoint, 130 interrupted.
 `;
 }
 

@@ -4,6 +4,7 @@ export const exitCodes = {
   stepFailed: 1,
   badPipeline: 2,
   gateRefused: 3,
+  wouldRun: 10,
   checkpointed: 75,
   interrupted: 130,
 } as const;

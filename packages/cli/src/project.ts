@@ -15,7 +15,7 @@ function listPipelines(folder: string): readonly string[] {
   const list = (dir: string, pattern: RegExp): readonly string[] =>
     existsSync(dir)
       ? readdirSync(dir)
-          .filter((name) => pattern.test(name))
+          .filter((name) => pattern.test(name) && !name.endsWith('.lock.yaml'))
           .sort()
           .map((name) => join(dir, name))
       : [];

@@ -1,5 +1,3 @@
-export { compareRuns } from './compare-runs.ts';
-export type { MetricChange, StepComparison } from './compare-runs.ts';
 export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
@@ -11,7 +9,20 @@ export type {
   PlannedStep,
   StepEnd,
 } from './events/event.ts';
+export { compareRuns } from './explain/compare-runs.ts';
+export type { RunComparison, StepComparison } from './explain/compare-runs.ts';
+export { formatLock, lockFileOf, parseLock } from './explain/lock-file.ts';
+export { checkLock, makeLock } from './explain/lock.ts';
+export type { Lock, LockDifference } from './explain/lock.ts';
+export type { MetricChange } from './explain/metrics.ts';
+export { makeLineage } from './explain/open-lineage.ts';
+export { previewRun } from './explain/preview-run.ts';
+export type { Preview, PreviewedStep } from './explain/preview-run.ts';
+export { explainSteps } from './explain/why.ts';
+export type { Cause, Why } from './explain/why.ts';
 export { formatDot, formatMermaid } from './graph/format-graph.ts';
+export { formatSvg } from './graph/format-svg.ts';
+export type { DrawnRun } from './graph/format-svg.ts';
 export type { Graph, GraphStep } from './graph/graph.ts';
 export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
 export type { PluginCatalog } from './graph/plugin-catalog.ts';
@@ -22,8 +33,8 @@ export { loadPipeline } from './language/load-pipeline.ts';
 export type { LoadOptions, LoadResult } from './language/load-pipeline.ts';
 export { loadGraph } from './load-graph.ts';
 export { describeChange, leftOutOnPurpose } from './plan/explain.ts';
-export { explainStep, planPipeline } from './plan/plan-pipeline.ts';
-export type { Explanation, Plan, PlanOptions } from './plan/plan-pipeline.ts';
+export { planPipeline } from './plan/plan-pipeline.ts';
+export type { Plan, PlanOptions } from './plan/plan-pipeline.ts';
 export {
   collectCurves,
   formatBytes,
@@ -31,10 +42,27 @@ export {
   formatNumber,
   formatSparkline,
   renderReport,
+  renderStep,
 } from './report/render-report.ts';
 export { MissingSecretsError, runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
-export { listRunIds, makeRunRecord, readRunRecord } from './runs/run-record.ts';
-export type { RunRecord, StepRecord } from './runs/run-record.ts';
+export { EventFollower, LogReader } from './runs/read-log.ts';
+export type { LogLine } from './runs/read-log.ts';
+export {
+  eventsFile,
+  findRunId,
+  listRunIds,
+  readEvents,
+  readRunHead,
+  readRunRecord,
+  readStepIds,
+} from './runs/run-files.ts';
+export type { RunHead } from './runs/run-files.ts';
+export { makeRunRecord } from './runs/run-record.ts';
+export type { RunEnd, RunRecord, StepRecord } from './runs/run-record.ts';
+export { nodeFileSystem } from './util/file-system.ts';
+export { writeFileAtomically } from './util/files.ts';
 export { findNearest } from './util/suggest.ts';
+export { plainMarks } from './util/word-diff.ts';
+export type { WordMarks } from './util/word-diff.ts';
 export { joyulVersion } from './util/version.ts';

@@ -13,7 +13,7 @@ import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
 import { Reservations } from './store/reservation.ts';
 import { Store } from './store/store.ts';
-import { makeRandomName, writeFileAtomically } from './util/files.ts';
+import { writeFileAtomically } from './util/files.ts';
 import type { Platform } from './util/platform.ts';
 import { realPlatform } from './util/platform.ts';
 import { joyulVersion } from './util/version.ts';
@@ -58,7 +58,11 @@ export class MissingSecretsError extends Error {
 /** A run's id: its time, so that ids sort, and some random digits. */
 function makeRunId({ clock, random }: Platform): string {
   const [date = '', time = ''] = new Date(clock.now()).toISOString().split('T');
-  return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${makeRandomName(random).slice(0, 6)}`;
+  return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${Math.floor(
+    random() * 2 ** 24,
+  )
+    .toString(16)
+    .padStart(6, '0')}`;
 }
 
 /** The secrets that some steps need; all that have no value are told at once. */
@@ -138,7 +142,6 @@ function describeStart(
   steps: readonly GraphStep[],
   run: { readonly runId: string; readonly platform: Platform; readonly flags: readonly string[] },
 ): EventBody {
-  const [id = '', startTime = ''] = run.platform.processes.own.split('-');
   return {
     kind: 'run-started',
     runId: run.runId,
@@ -146,7 +149,7 @@ function describeStart(
     file: graph.file,
     joyulVersion,
     nodeVersion: process.versions.node,
-    process: { id: Number(id), startTime },
+    process: run.platform.processes.own,
     flags: run.flags,
     seed: graph.seed,
     params: graph.params,

@@ -43,5 +43,6 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   plan: ['graph', 'store', 'events'],
   execute: ['graph', 'plan', 'store', 'events'],
   runs: ['events'],
+  explain: ['graph', 'plan', 'store', 'events', 'runs'],
   report: ['runs', 'events'],
 };

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { MissingSecretsError, makeRunRecord, planPipeline, renderReport, runPipeline } from '@joyul/core';
+import { MissingSecretsError, makeRunRecord, renderReport, runPipeline } from '@joyul/core';
 import type { Event, RunRecord } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
-import { printPlan } from '../terminal/print-plan.ts';
 import { makeReporter } from '../terminal/reporter.ts';
 import { UsageError } from '../usage-error.ts';
 import { cacheDir } from '../user-folders.ts';
@@ -64,8 +64,10 @@ ${pipelineHelp}
     const loaded = await loadFromArguments(args, args.positionals[0], { mayKeep: !args.has('dry-run') });
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
+    const jobs = readWholeNumber(args, 'jobs', 1);
     if (args.has('dry-run')) {
-      printPlan(planPipeline(graph, options), args.has('json'));
+      const { showPlan } = await import('./plan.ts');
+      showPlan(loaded, { jobs: jobs ?? availableParallelism(), isJson: args.has('json') });
       return exitCodes.done;
     }
     const isJson = args.has('json');
@@ -73,7 +75,6 @@ ${pipelineHelp}
     const interrupt = cancelOnInterrupt(() => {
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
     });
-    const jobs = readWholeNumber(args, 'jobs', 1);
     const told: Event[] = [];
     try {
       const result = await runPipeline(graph, {

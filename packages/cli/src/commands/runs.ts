@@ -1,4 +1,4 @@
-import { formatDuration, listRunIds, readRunRecord } from '@joyul/core';
+import { formatDuration, listRunIds, readRunHead, readRunRecord } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -24,16 +24,20 @@ Lists the runs of this project, the newest first.
     const args = parseArguments(argv, flags);
     const projectDir = findProject(process.cwd());
     const ids = [...listRunIds(projectDir)].reverse().slice(0, readWholeNumber(args, 'limit', 1) ?? 20);
-    const records = ids.flatMap((id) => readRunRecord(projectDir, id) ?? []);
-    if (args.has('json')) process.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
-    else if (records.length === 0) process.stdout.write('No runs yet. `joyul run` makes one.\n');
+    if (args.has('json')) {
+      const records = ids.flatMap((id) => readRunRecord(projectDir, id) ?? []);
+      process.stdout.write(`${JSON.stringify(records, null, 2)}\n`);
+      return Promise.resolve(exitCodes.done);
+    }
+    const heads = ids.flatMap((id) => readRunHead(projectDir, id) ?? []);
+    if (heads.length === 0) process.stdout.write('No runs yet. `joyul run` makes one.\n');
     else {
-      const rows = records.map((record) => [
-        record.runId,
-        record.pipeline,
-        record.end,
-        `${record.steps.filter((step) => step.end === 'reused').length}/${record.steps.length}`,
-        formatDuration(record.durationMs),
+      const rows = heads.map((head) => [
+        head.runId,
+        head.pipeline,
+        head.end,
+        `${head.reused}/${head.steps}`,
+        formatDuration(head.durationMs),
       ]);
       for (const line of formatTable(
         ['run', 'pipeline', 'ended', 'reused', 'took'],

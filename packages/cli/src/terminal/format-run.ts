@@ -122,6 +122,10 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
     lines.push(
       `${style.yellow('■')} ${style.bold(record.pipeline)} was cancelled after ${formatDuration(record.durationMs)}; run it again to go on`,
     );
+  else if (record.end === 'checkpointed')
+    lines.push(
+      `${style.yellow('■')} ${style.bold(record.pipeline)} stopped at a checkpoint after ${formatDuration(record.durationMs)}; \`joyul resume\` goes on from there`,
+    );
   else {
     lines.push(
       `${style.red('✗')} ${style.bold(record.pipeline)} failed after ${formatDuration(record.durationMs)}, ${told}`,

@@ -16,6 +16,9 @@ const isImportant = (body: EventBody): boolean =>
 /** How much is collected before it is written; what a crash loses of it is progress only. */
 const bufferLength = 1 << 16;
 
+/** How long a line of a step's output may stay in memory. */
+const lagMs = 200;
+
 const encoder = new TextEncoder();
 
 /** Where a run's events go. */
@@ -32,7 +35,9 @@ export class EventWriter {
   #handle: number | undefined;
   #sequence = 0;
   #pending = '';
-  #isBroken = false;
+  #failure: unknown;
+  #isWaiting = false;
+  readonly #closed = new AbortController();
 
   constructor(options: EventWriterOptions) {
     this.#options = options;
@@ -45,22 +50,43 @@ export class EventWriter {
     if (isTransient(body)) return;
     this.#pending += `${JSON.stringify(event)}\n`;
     if (isImportant(body) || this.#pending.length > bufferLength) this.flush();
+    else if (body.kind === 'step-event' || body.kind === 'step-output') void this.#flushSoon();
+  }
+
+  /** Whoever follows a run sees a line soon, and a thousand lines are written together. */
+  async #flushSoon(): Promise<void> {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    await this.#options.clock.sleep(lagMs, this.#closed.signal);
+    this.#isWaiting = false;
+    try {
+      this.flush();
+    } catch {
+      // The next event that matters tells of it.
+    }
   }
 
   flush(): void {
     // After a write that failed nobody knows how much of it is there: what follows would be torn.
-    if (this.#pending === '' || this.#isBroken) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#pending === '') return;
     const { fs, file } = this.#options;
-    this.#isBroken = true;
-    this.#handle ??= withFolderOf(fs, file, () => fs.open(file, 'a'));
-    fs.write(this.#handle, encoder.encode(this.#pending));
-    this.#pending = '';
-    this.#isBroken = false;
+    try {
+      this.#handle ??= withFolderOf(fs, file, () => fs.open(file, 'a'));
+      fs.write(this.#handle, encoder.encode(this.#pending));
+      this.#pending = '';
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
+  /** Writes what is left. */
   close(): void {
+    this.#closed.abort();
     try {
-      this.flush();
+      // A failure has been told already.
+      if (this.#failure === undefined) this.flush();
     } finally {
       if (this.#handle !== undefined) this.#options.fs.close(this.#handle);
       this.#handle = undefined;

@@ -47,8 +47,8 @@ export type EventBody =
       readonly file: string;
       readonly joyulVersion: string;
       readonly nodeVersion: string;
-      /** The process that runs it: its id, and when it began as the system counts. */
-      readonly process: { readonly id: number; readonly startTime: string };
+      /** The process that runs it: its id, a dash, and when it began as the system counts. */
+      readonly process: string;
       /** What was typed after `run FILE`. */
       readonly flags: readonly string[];
       readonly seed: number;

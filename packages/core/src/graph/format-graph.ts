@@ -18,9 +18,15 @@ function* edgesOf(graph: Graph): Generator<{
   }
 }
 
-/** Mermaid reads entities; a quote would end the label. */
+/** Mermaid reads entities, of HTML and its own (`#35;`); a quote would end the label, and a backtick begins Markdown. */
 const escapeMermaid = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  text
+    .replaceAll('#', '#35;')
+    .replaceAll('`', '#96;')
+    .replaceAll('&', '&amp;')
+    .replaceAll('"', '&quot;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
 
 const describe = (step: GraphStep): string => `uses ${step.plugin.name}`;
 

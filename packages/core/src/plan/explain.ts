@@ -1,3 +1,6 @@
+import { formatCanonicalJson } from '../util/canonical-json.ts';
+import { diffWords, formatWordDiff, plainMarks } from '../util/word-diff.ts';
+import type { WordMarks } from '../util/word-diff.ts';
 import type { FingerprintRecord } from './fingerprint.ts';
 
 /** One field in which two records differ. */
@@ -20,12 +23,25 @@ export const leftOutOnPurpose: readonly string[] = [
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** As a fingerprint sees it: the order of keys does not count. */
+const isSame = (before: unknown, after: unknown): boolean =>
+  before === after ||
+  (before !== undefined && after !== undefined && formatCanonicalJson(before) === formatCanonicalJson(after));
+
 function compare(path: string, before: unknown, after: unknown): readonly FieldChange[] {
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
     return keys.flatMap((key) => compare(path === '' ? key : `${path}.${key}`, before[key], after[key]));
   }
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  // A list of objects whose length stays is told by what differs inside of them.
+  if (
+    Array.isArray(before) &&
+    Array.isArray(after) &&
+    before.length === after.length &&
+    before.some(isObject)
+  )
+    return before.flatMap((item, index) => compare(`${path}.${index}`, item, after[index]));
+  if (isSame(before, after)) return [];
   return [
     { field: path, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) },
   ];
@@ -51,23 +67,36 @@ export function diffRecords(before: FingerprintRecord, after: FingerprintRecord)
   return [...compare('', before, after)].sort((left, right) => rank(left) - rank(right));
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Longer values are not told whole. */
+const maxLength = 40;
+
 const shorten = (value: unknown): string => {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
+  const text = textOf(value);
+  return text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
 };
 
-/** A change in words. */
-export function describeChange(change: FieldChange): string {
+/** A change in words; of a long text, such as a shell command, the words that differ. */
+export function describeChange(change: FieldChange, marks: WordMarks = plainMarks): string {
   const [area = '', ...rest] = change.field.split('.');
   const name = rest.join('.');
-  if (area === 'inputs') return `input ${name} has other content`;
-  if (area === 'files') {
-    if (change.before === undefined) return `file ${name} is new`;
-    return change.after === undefined ? `file ${name} is gone` : `file ${name} has other content`;
+  const { before, after } = change;
+  if (area === 'inputs') {
+    if (before === undefined) return `input ${name} is new`;
+    return after === undefined ? `input ${name} is gone` : `input ${name} has other content`;
   }
-  if (area === 'pluginCode' || area === 'pluginVersion' || area === 'revision')
-    return 'the plugin itself changed';
-  if (change.before === undefined) return `${change.field} is new: ${shorten(change.after)}`;
-  if (change.after === undefined) return `${change.field} is gone; it was ${shorten(change.before)}`;
-  return `${change.field} changed from ${shorten(change.before)} to ${shorten(change.after)}`;
+  if (area === 'files') {
+    if (before === undefined) return `file ${name} is new`;
+    return after === undefined ? `file ${name} is gone` : `file ${name} has other content`;
+  }
+  if (area === 'pluginVersion')
+    return `the plugin's version changed from ${shorten(before)} to ${shorten(after)}`;
+  if (area === 'pluginCode' || area === 'revision') return "the plugin's code changed";
+  if (before === undefined) return `${change.field} is new: ${shorten(after)}`;
+  if (after === undefined) return `${change.field} is gone; it was ${shorten(before)}`;
+  const texts = [textOf(before), textOf(after)] as const;
+  if (Math.max(...texts.map((text) => text.length)) > maxLength)
+    return `${change.field} changed: ${formatWordDiff(diffWords(...texts), marks)}`;
+  return `${change.field} changed from ${texts[0]} to ${texts[1]}`;
 }

@@ -5,11 +5,8 @@ import type { Artifact } from '../store/artifact.ts';
 import { Store } from '../store/store.ts';
 import type { Platform } from '../util/platform.ts';
 import { realPlatform } from '../util/platform.ts';
-import type { FieldChange } from './explain.ts';
-import { diffRecords } from './explain.ts';
 import { MissingFilesError } from './fingerprint.ts';
-import type { FingerprintRecord } from './fingerprint.ts';
-import type { InspectOptions } from './inspect-step.ts';
+import type { InspectOptions, Inspection } from './inspect-step.ts';
 import { inspectStep } from './inspect-step.ts';
 import { LastRecords, fileNameOf } from './last-records.ts';
 
@@ -46,14 +43,20 @@ export function makeInspectOptions(
   };
 }
 
-/** Plans a run without changing anything. */
-export function planPipeline(graph: Graph, options: PlanOptions = {}): Plan {
+/** Plans a run without changing anything; what was found out about each step is told to a listener. */
+export function planPipeline(
+  graph: Graph,
+  options: PlanOptions = {},
+  onInspection?: (step: GraphStep, inspection: Inspection) => void,
+): Plan {
   const inspectOptions = makeInspectOptions(graph, new Store(graph.projectDir), options);
   const outputs = new Map<string, Readonly<Record<string, Artifact>>>();
   const planned = new Map<string, PlannedStep>();
   for (const step of graph.steps) {
     if (options.selected?.has(step.id) === false) continue;
-    planned.set(step.id, planStep(step, planned, outputs, inspectOptions));
+    const { inspection, ...plannedStep } = planStep(step, planned, outputs, inspectOptions);
+    planned.set(step.id, plannedStep);
+    if (inspection !== undefined) onInspection?.(step, inspection);
   }
   return { steps: [...planned.values()] };
 }
@@ -63,7 +66,7 @@ function planStep(
   planned: ReadonlyMap<string, PlannedStep>,
   outputs: Map<string, Readonly<Record<string, Artifact>>>,
   options: InspectOptions,
-): PlannedStep {
+): PlannedStep & { readonly inspection?: Inspection } {
   const base = { stepId: step.id, plugin: step.plugin.name, needs: step.needs };
   if (!step.isEnabled) return { ...base, action: 'disabled', reason: 'its condition is false' };
   for (const need of step.needs) {
@@ -76,39 +79,9 @@ function planStep(
   try {
     const inspection = inspectStep(step, outputs, options);
     if (inspection.stored !== undefined) outputs.set(step.id, inspection.stored.outputs);
-    return { ...base, action: inspection.action, reason: inspection.reason };
+    return { ...base, action: inspection.action, reason: inspection.reason, inspection };
   } catch (error) {
     if (error instanceof MissingFilesError) return { ...base, action: 'blocked', reason: error.message };
     throw error;
   }
-}
-
-/** Why a step would run or be reused, field by field. */
-export interface Explanation {
-  readonly step: PlannedStep;
-  /** Absent where the step's inputs are not known yet. */
-  readonly record?: FingerprintRecord;
-  readonly fingerprint?: string;
-  readonly changes: readonly FieldChange[];
-}
-
-/** Explains one step against the last run in which it succeeded. */
-export function explainStep(graph: Graph, stepId: string, options: PlanOptions = {}): Explanation {
-  const store = new Store(graph.projectDir);
-  const inspectOptions = makeInspectOptions(graph, store, options);
-  const outputs = new Map<string, Readonly<Record<string, Artifact>>>();
-  const planned = new Map<string, PlannedStep>();
-  const before = inspectOptions.last.get(stepId);
-  const previous = before === undefined ? undefined : store.readAction(before);
-  for (const step of graph.steps) {
-    const plannedStep = planStep(step, planned, outputs, inspectOptions);
-    planned.set(step.id, plannedStep);
-    if (step.id !== stepId) continue;
-    if (plannedStep.action !== 'run' && plannedStep.action !== 'reuse')
-      return { step: plannedStep, changes: [] };
-    const { record, fingerprint } = inspectStep(step, outputs, inspectOptions);
-    const changes = previous === undefined ? [] : diffRecords(previous.record as FingerprintRecord, record); // Records are written by the executor.
-    return { step: plannedStep, record, fingerprint, changes };
-  }
-  throw new Error(`Internal error: there is no step ${stepId}.`);
 }

@@ -86,7 +86,7 @@ function renderTable(table: TableEvent): readonly string[] {
   ];
 }
 
-function renderStep(step: StepRecord): readonly string[] {
+function renderSection(step: StepRecord): readonly string[] {
   const how =
     step.end === 'reused'
       ? 'reused'
@@ -114,6 +114,31 @@ function renderStep(step: StepRecord): readonly string[] {
   return lines;
 }
 
+const tidy = (lines: readonly string[]): string =>
+  `${lines
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()}\n`;
+
+/** One step of a run as Markdown: its section of the report, why it failed, what it gave and what it took. */
+export function renderStep(step: StepRecord): string {
+  const lines = [...renderSection(step), `- why: ${step.reason}`];
+  if (step.attempts > 1) lines.push(`- attempts: ${step.attempts}`);
+  if (step.cpuMs !== undefined) lines.push(`- processor time: ${formatDuration(step.cpuMs)}`);
+  if (step.peakMemoryBytes !== undefined)
+    lines.push(`- memory at most: ${formatBytes(step.peakMemoryBytes)}`);
+  if (step.fingerprint !== undefined) lines.push(`- fingerprint: ${step.fingerprint}`);
+  for (const output of step.outputs)
+    lines.push(
+      `- output ${output.port}: ${output.type}, ${output.files} file${output.files === 1 ? '' : 's'}, ${formatBytes(output.sizeBytes)}, ${output.digest.slice(0, 16)}`,
+    );
+  const { failure } = step;
+  if (failure !== undefined && failure.logTail.length > 0)
+    lines.push('', 'The last lines it wrote:', '', '```', ...failure.logTail, '```');
+  if (failure?.help !== undefined) lines.push('', `help: ${failure.help}`);
+  return tidy(lines);
+}
+
 /** A run's report as Markdown. */
 export function renderReport(record: RunRecord): string {
   const reused = record.steps.filter((step) => step.end === 'reused').length;
@@ -123,8 +148,5 @@ export function renderReport(record: RunRecord): string {
     `Run ${record.runId} ${record.end} in ${formatDuration(record.durationMs)}: ${record.steps.length} steps, ${reused} of ${record.steps.length} reused. Joyul ${record.joyulVersion}, Node ${record.nodeVersion}, seed ${record.seed}.`,
     '',
   ];
-  return `${[...head, ...record.steps.flatMap(renderStep)]
-    .join('\n')
-    .replace(/\n{3,}/g, '\n\n')
-    .trim()}\n`;
+  return tidy([...head, ...record.steps.flatMap(renderSection)]);
 }

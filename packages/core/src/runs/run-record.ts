@@ -1,15 +1,20 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { StepEvent } from '@joyul/plugin-api';
 import type { ArtifactSummary, Event, FailureSummary, StepEnd } from '../events/event.ts';
+import { isProcessAlive } from '../util/processes.ts';
 
 /** How one step of a run went. */
 export interface StepRecord {
   readonly stepId: string;
   readonly plugin: string;
+  /** Ids of the steps whose outputs it read. */
+  readonly needs: readonly string[];
   readonly end: StepEnd | 'running' | 'waiting';
   readonly reason: string;
   readonly fingerprint?: string;
+  /** When its last attempt began; absent when nothing ran. */
+  readonly startedMs?: number;
+  /** When it ended, also where nothing ran. */
+  readonly endedMs?: number;
   readonly durationMs: number;
   readonly cpuMs?: number;
   readonly peakMemoryBytes?: number;
@@ -20,6 +25,9 @@ export interface StepRecord {
   readonly failure?: FailureSummary;
 }
 
+/** How a run ended: `running` while its process lives, `interrupted` when its events end before the run does. */
+export type RunEnd = 'succeeded' | 'failed' | 'cancelled' | 'checkpointed' | 'interrupted' | 'running';
+
 /** A run, as its events tell it. */
 export interface RunRecord {
   readonly runId: string;
@@ -27,8 +35,7 @@ export interface RunRecord {
   readonly file: string;
   readonly startedMs: number;
   readonly durationMs: number;
-  /** `interrupted` when the events end before the run does. */
-  readonly end: 'succeeded' | 'failed' | 'cancelled' | 'checkpointed' | 'interrupted';
+  readonly end: RunEnd;
   readonly seed: number;
   readonly params: unknown;
   readonly joyulVersion: string;
@@ -36,106 +43,90 @@ export interface RunRecord {
   readonly steps: readonly StepRecord[];
 }
 
-const emptyStep = (stepId: string, plugin: string): StepRecord => ({
-  stepId,
-  plugin,
-  end: 'waiting',
-  reason: '',
-  durationMs: 0,
-  attempts: 0,
-  outputs: [],
-  told: [],
-});
+type RunStarted = Extract<Event, { kind: 'run-started' }>;
 
-/** Adds one event to a step's record. */
-function applyEvent(step: StepRecord, event: Event): StepRecord {
+/** How a run without a last event stands: its process lives, or it was interrupted. */
+export function findOpenEnd(start: RunStarted): 'running' | 'interrupted' {
+  return isProcessAlive(start.process) ? 'running' : 'interrupted';
+}
+
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Adds one event to a step's record, in place: a curve of many points is appended to, not copied. */
+function applyEvent(step: Growing<StepRecord> & { told: StepEvent[] }, event: Event): void {
   switch (event.kind) {
     case 'step-started':
-      return { ...step, end: 'running', attempts: event.attempt, reason: event.reason, told: [] };
+      Object.assign(step, {
+        end: 'running',
+        attempts: event.attempt,
+        reason: event.reason,
+        fingerprint: event.fingerprint,
+        startedMs: event.timeMs,
+        told: [],
+      });
+      break;
     case 'step-event':
-      return event.event.type === 'progress' || event.event.type === 'log'
-        ? step
-        : { ...step, told: [...step.told, event.event] };
+      if (event.event.type !== 'progress' && event.event.type !== 'log') step.told.push(event.event);
+      break;
     case 'attempt-failed':
-      return { ...step, failure: event.failure };
+      step.failure = event.failure;
+      break;
     case 'step-ended': {
       const { end, reason, durationMs, outputs, fingerprint, cpuMs, peakMemoryBytes, kept } = event;
-      return {
-        ...step,
-        end,
-        reason,
-        durationMs,
-        outputs,
-        told: kept ?? step.told,
-        ...(fingerprint === undefined ? {} : { fingerprint }),
-        ...(cpuMs === undefined ? {} : { cpuMs }),
-        ...(peakMemoryBytes === undefined ? {} : { peakMemoryBytes }),
-      };
+      Object.assign(
+        step,
+        { end, reason, durationMs, outputs, endedMs: event.timeMs },
+        kept === undefined ? {} : { told: kept },
+      );
+      if (fingerprint !== undefined) step.fingerprint = fingerprint;
+      if (cpuMs !== undefined) step.cpuMs = cpuMs;
+      if (peakMemoryBytes !== undefined) step.peakMemoryBytes = peakMemoryBytes;
+      break;
     }
     default:
-      return step;
+      break;
   }
 }
 
-/** Makes a run's record from its events; undefined without a start. */
-export function makeRunRecord(events: readonly Event[]): RunRecord | undefined {
-  const [start] = events;
-  if (start?.kind !== 'run-started') return undefined;
-  const steps = new Map(start.steps.map((step) => [step.stepId, emptyStep(step.stepId, step.plugin)]));
+/** Makes a run's record from its events, in one pass; undefined without a start. */
+export function makeRunRecord(events: Iterable<Event>): RunRecord | undefined {
+  let start: RunStarted | undefined;
+  let last: Event | undefined;
+  const steps = new Map<string, Growing<StepRecord> & { told: StepEvent[] }>();
   for (const event of events) {
-    if (!('stepId' in event)) continue;
-    const step = steps.get(event.stepId);
-    if (step !== undefined) steps.set(event.stepId, applyEvent(step, event));
+    last = event;
+    if (start === undefined) {
+      if (event.kind !== 'run-started') return undefined;
+      start = event;
+      for (const { stepId, plugin, needs } of event.steps)
+        steps.set(stepId, {
+          stepId,
+          plugin,
+          needs,
+          end: 'waiting',
+          reason: '',
+          durationMs: 0,
+          attempts: 0,
+          outputs: [],
+          told: [],
+        });
+    } else if ('stepId' in event) {
+      const step = steps.get(event.stepId);
+      if (step !== undefined) applyEvent(step, event);
+    }
   }
-  const last = events.at(-1);
-  const isWhole = last?.kind === 'run-ended';
+  if (start === undefined || last === undefined) return undefined;
   return {
     runId: start.runId,
     pipeline: start.pipeline,
     file: start.file,
     startedMs: start.timeMs,
-    durationMs: isWhole ? last.durationMs : (last?.timeMs ?? start.timeMs) - start.timeMs,
-    end: isWhole ? last.end : 'interrupted',
+    durationMs: last.kind === 'run-ended' ? last.durationMs : last.timeMs - start.timeMs,
+    end: last.kind === 'run-ended' ? last.end : findOpenEnd(start),
     seed: start.seed,
     params: start.params,
     joyulVersion: start.joyulVersion,
     nodeVersion: start.nodeVersion,
     steps: [...steps.values()],
   };
-}
-
-/** The events of a run; a last line that a crash tore is left out. */
-export function readEvents(file: string): readonly Event[] {
-  const events: Event[] = [];
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    if (line === '') continue;
-    try {
-      events.push(JSON.parse(line) as Event); // Written by the event writer.
-    } catch {
-      break;
-    }
-  }
-  return events;
-}
-
-const runsDir = (projectDir: string): string => join(projectDir, '.joyul', 'runs');
-
-/** Ids of all runs of a project, the newest last. */
-export function listRunIds(projectDir: string): readonly string[] {
-  const dir = runsDir(projectDir);
-  return existsSync(dir)
-    ? readdirSync(dir)
-        .filter((name) => existsSync(join(dir, name, 'events.ndjson')))
-        .sort()
-    : [];
-}
-
-/** The record of a run: `last` means the newest; undefined where there is none. */
-export function readRunRecord(projectDir: string, runId: string): RunRecord | undefined {
-  const ids = listRunIds(projectDir);
-  const id =
-    runId === 'last' ? ids.at(-1) : ids.find((candidate) => candidate === runId || candidate.endsWith(runId));
-  return id === undefined
-    ? undefined
-    : makeRunRecord(readEvents(join(runsDir(projectDir), id, 'events.ndjson')));
 }

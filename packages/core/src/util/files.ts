@@ -31,13 +31,7 @@ export function withFolderOf<T>(fs: FileSystem, file: string, work: () => T): T 
   }
 }
 
-/** Nine random letters and digits. */
-export const makeRandomName = (random: () => number): string =>
-  Math.floor(random() * 36 ** 9)
-    .toString(36)
-    .padStart(9, '0');
-
-const series = makeRandomName(Math.random);
+const series = Math.floor(Math.random() * 36 ** 9).toString(36);
 let count = 0;
 
 /** A name that no other process and no earlier call has. */
