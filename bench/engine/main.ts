@@ -16,7 +16,7 @@ import { workloads } from './workloads.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** What `joyul` starts once it is installed from npm. */
-const builtMain = join(root, 'packages', 'cli', 'dist', 'main.js');
+const builtMain = join(root, 'packages', 'cli', 'dist', 'main.cjs');
 const sourceMain = join(root, 'packages', 'cli', 'src', 'main.ts');
 /** Peers and compiled code are kept here between runs. */
 const cache = join(root, '.cache', 'bench-engine');

@@ -105,6 +105,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
   };
   const inspect = makeInspectOptions(graph, store, options, platform);
   const runner = options.runner ?? createRunner();
+  const reservations = new Reservations(store.dir, platform);
   const startMs = clock.elapsed();
   try {
     tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
@@ -120,7 +121,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
         downloadDir,
         ...(backend === undefined ? {} : { backend }),
       },
-      reservations: new Reservations(store.dir, platform),
+      reservations,
       tell,
       steps,
       jobs: options.jobs ?? availableParallelism(),
@@ -133,7 +134,12 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     return { runId, end, ends: result.ends };
   } finally {
     await runner.close();
-    closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
+    closeAll([
+      () => reservations.close(),
+      () => events.close(),
+      () => inspect.last.save(),
+      () => store.close(),
+    ]);
   }
 }
 

@@ -1,5 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { execa } from 'execa';
@@ -37,6 +39,20 @@ function makeEnvironment(context: StepContext<CommandParams>): Record<string, st
   };
 }
 
+/** Tells a stream's lines as they come; what it gives tells the last one, which may have no end. */
+function tellLines(stream: Readable, tell: (line: string) => void): () => void {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  stream.on('data', (bytes: Buffer) => {
+    const lines = (rest + decoder.write(bytes)).split(/\r?\n/);
+    rest = lines.pop() ?? '';
+    lines.forEach(tell);
+  });
+  return () => {
+    if (rest !== '') tell(rest);
+  };
+}
+
 /**
  * Runs the program and waits for it and all that it started.
  *
@@ -58,10 +74,13 @@ export async function runCommand(context: StepContext<CommandParams>): Promise<v
     cleanup: true,
     reject: false,
     stdin: 'ignore',
-    all: true,
+    // Lines are taken as they come; nothing is kept.
     buffer: false,
-    lines: true,
   });
+  const tell = (message: string): void => {
+    emit({ type: 'log', level: 'info', message });
+  };
+  const rests = [child.stdout, child.stderr].map((stream) => tellLines(stream, tell));
   const cancel = (): void => {
     signalGroup(child.pid, 'SIGTERM');
     setTimeout(() => {
@@ -70,9 +89,8 @@ export async function runCommand(context: StepContext<CommandParams>): Promise<v
   };
   signal.addEventListener('abort', cancel);
   try {
-    for await (const line of child.iterable({ from: 'all' }))
-      emit({ type: 'log', level: 'info', message: line });
     const result = await child;
+    for (const tellRest of rests) tellRest();
     // A program that was told to stop may say that it left a checkpoint.
     if (result.exitCode !== checkpointExitCode) signal.throwIfAborted();
     if (result.exitCode === undefined && result.signal === undefined)

@@ -214,7 +214,9 @@ export class Executor {
 
   /** What nobody else may compute or write at the same time. */
   #keysOf({ step, inspection }: Work): readonly string[] {
-    const paths = Object.values(step.workspace.writes ?? {}).map((path) => `path-${digestOf(path)}`);
+    const paths = Object.values(step.workspace.writes ?? {}).map(
+      (path) => `path-${digestOf(path).slice(0, 24)}`,
+    );
     return [inspection?.fingerprint ?? '', ...new Set(paths)].sort();
   }
 

@@ -5,6 +5,7 @@ import { digestFiles } from '../plan/fingerprint.ts';
 import type { InspectOptions, Inspection, KnownOutputs } from '../plan/inspect-step.ts';
 import { workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
+import { isWorthFlushing } from '../store/store.ts';
 import type { ActionRecord, Store } from '../store/store.ts';
 import type { Platform } from '../util/platform.ts';
 import { AttemptFailure } from './attempt-failure.ts';
@@ -77,15 +78,16 @@ function checkWritten(
 function publish(
   step: GraphStep,
   folders: Readonly<Record<string, string>>,
-  { store, platform, graph }: AttemptContext,
+  { store, platform, graph, durationMs }: AttemptContext & { readonly durationMs: number },
 ): Readonly<Record<string, Artifact>> {
+  const mustLast = isWorthFlushing(durationMs);
   const writes = workspaceWrites(step, graph.projectDir);
   const artifacts: Record<string, Artifact> = {};
   for (const [port, { type }] of Object.entries(step.outputs)) {
     const path = folders[port] ?? '';
     const isInProject = writes[port] !== undefined;
     checkWritten(platform, path, { stepId: step.id, port, isInProject });
-    artifacts[port] = store.ingest(path, type, { move: !isInProject });
+    artifacts[port] = store.ingest(path, type, { move: !isInProject, mustLast });
   }
   return artifacts;
 }
@@ -175,9 +177,9 @@ export async function runAttempt(parts: AttemptParts, context: AttemptContext): 
         listener.onOutput(stream, text);
       },
     });
-    const published = publish(step, folders, context);
-    checkReads(step, inspection, context);
     const durationMs = platform.clock.elapsed() - startMs;
+    const published = publish(step, folders, { ...context, durationMs });
+    checkReads(step, inspection, context);
     return {
       ...cost,
       action: { version: 1, record: inspection.record, outputs: published, kept, durationMs },

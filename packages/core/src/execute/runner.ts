@@ -19,11 +19,18 @@ export interface Runner {
 /** The environment variable by which what one attempt starts is known. */
 const attemptVariable = 'JOYUL_ATTEMPT';
 let count = 0;
+/**
+ * As many light steps run in the engine's own process; those after them share the workers. Starting a program copies
+ * the tables of the starting process's memory, so that an engine with thousands of steps is slow at it and a small worker
+ * is not; a run of a few steps, on the other hand, does not wait for workers to start.
+ */
+const maxOwnRuns = 24;
 
 /** Runs plugins on this machine: in worker processes, or in this one where that takes milliseconds. */
 export function createRunner(): Runner {
   // Whatever is started from here on can be told from other processes, should this one die.
   process.env[ownerVariable] = ownProcess();
+  let ownRuns = 0;
   let pool: Promise<WorkerPool> | undefined;
   // A run without worker steps does not load what starts processes.
   const getPool = (): Promise<WorkerPool> =>
@@ -37,7 +44,8 @@ export function createRunner(): Runner {
       };
       signal.addEventListener('abort', stop);
       try {
-        if (where === 'worker') return await (await getPool()).run(marked, signal, listener);
+        if (where === 'worker' || ++ownRuns > maxOwnRuns)
+          return await (await getPool()).run(marked, signal, listener);
         await runOrder(marked, signal, (event) => {
           listener.onEvent(event);
         });

@@ -5,12 +5,7 @@ import { codeOf } from '../util/files.ts';
 /** Files flushed at once: the disk writes several together, and each takes a thread while it waits. */
 const concurrency = 4;
 
-/**
- * Flushes published files in the background, so that no step waits for the disk.
- *
- * A power failure before the flush may leave a blob or a record that is torn. That is no false hit: a record has
- * its own digest in front, and a blob's digest is trusted without reading only after its flush.
- */
+/** Flushes published files in the background, so that no step waits for the disk. */
 export class Flusher {
   readonly #fs: FileSystem;
   readonly #early: (() => Promise<void>)[] = [];
@@ -22,12 +17,11 @@ export class Flusher {
     this.#fs = fs;
   }
 
-  /** Flushes a file; `onDone` is called when it would outlast a power failure. */
-  add(file: string, onDone?: () => void): void {
+  /** Flushes a file soon. */
+  add(file: string): void {
     const task = async (): Promise<void> => {
       try {
         await this.#fs.flush(file);
-        onDone?.();
       } catch (error) {
         // What was removed meanwhile needs no flush.
         if (codeOf(error) !== 'ENOENT') this.#failure ??= error;

@@ -12,19 +12,35 @@ const pollMs = { first: 10, last: 250 } as const;
 
 let count = 0;
 
+/** Length that the keys in one ticket's name may have: file systems take 255 bytes. */
+const maxKeysLength = 180;
+
+/** Keys joined to names of tickets, as few as they fit in. */
+function joinKeys(keys: readonly string[]): readonly string[] {
+  const names: string[] = [];
+  for (const key of keys) {
+    const last = names.at(-1);
+    if (last === undefined || last.length + key.length >= maxKeysLength) names.push(key);
+    else names[names.length - 1] = `${last}+${key}`;
+  }
+  return names;
+}
+
 /**
  * Reservations are tickets: empty files whose names say what is reserved and by which process.
  *
- *     reservations/<key>.<process>.<number>
+ *     reservations/<key>+<key>.<process>.<number>
  *
  * To reserve, a process looks for tickets of others, makes its own, and looks again; when it then finds another
- * living ticket it takes its own back and waits. Two processes cannot both hold a key: of two that made their tickets,
- * the one that looked later saw both. A ticket exists whole or not at all, so that a full disk or a crash leaves
- * none without an owner, and one of a dead process counts for nothing: there is nothing to unlock by hand.
+ * living ticket with one of its keys it takes its own back and waits. Two processes cannot both hold a key: of two that
+ * made their tickets, the one that looked later saw both. A ticket exists whole or not at all, so that a full disk or a
+ * crash leaves none without an owner, and one of a dead process counts for nothing: there is nothing to unlock by hand.
  */
 export class Reservations {
   readonly #dir: string;
   readonly #platform: Platform;
+  /** Tickets of this process that stand for nothing: giving one another name is faster than making one. */
+  readonly #spare: string[] = [];
 
   constructor(storeDir: string, platform: Platform) {
     this.#dir = join(storeDir, 'reservations');
@@ -33,19 +49,19 @@ export class Reservations {
 
   /** Holds all of the keys, or none of them and gives undefined when another live process holds one. */
   try(keys: readonly string[]): Reservation | undefined {
-    const held: string[] = [];
+    if (this.#isHeld(keys, [])) return undefined;
+    const { own } = this.#platform.processes;
+    const tickets: string[] = [];
     const release = (): void => {
-      for (const ticket of held.splice(0)) this.#remove(ticket);
+      for (const ticket of tickets.splice(0)) this.#lay(ticket);
     };
     try {
-      for (const key of keys) {
-        if (this.#isHeld(key)) break;
-        const ticket = `${key}.${this.#platform.processes.own}.${count++}`;
-        held.push(ticket);
+      for (const name of joinKeys(keys)) {
+        const ticket = `${name}.${own}.${count++}`;
         this.#make(ticket);
-        if (this.#isHeld(key, ticket)) break;
-        if (held.length === keys.length) return { release };
+        tickets.push(ticket);
       }
+      if (!this.#isHeld(keys, tickets)) return { release };
     } catch (error) {
       release();
       throw error;
@@ -70,7 +86,21 @@ export class Reservations {
   #make(ticket: string): void {
     const { fs } = this.#platform;
     const file = join(this.#dir, ticket);
-    fs.close(withFolderOf(fs, file, () => fs.open(file, 'wx')));
+    const spare = this.#spare.pop();
+    if (spare === undefined) fs.close(withFolderOf(fs, file, () => fs.open(file, 'wx')));
+    else fs.rename(join(this.#dir, spare), file);
+  }
+
+  /** Takes a ticket out of use. */
+  #lay(ticket: string): void {
+    const spare = `spare.${this.#platform.processes.own}.${count++}`;
+    this.#platform.fs.rename(join(this.#dir, ticket), join(this.#dir, spare));
+    this.#spare.push(spare);
+  }
+
+  /** Removes what this process is done with. */
+  close(): void {
+    for (const spare of this.#spare.splice(0)) this.#remove(spare);
   }
 
   #remove(ticket: string): void {
@@ -81,13 +111,19 @@ export class Reservations {
     }
   }
 
-  /** True when a living process holds a key by a ticket other than `own`; tickets of dead ones are cleared away. */
-  #isHeld(key: string, own?: string): boolean {
+  /** True when a living process holds one of the keys by a ticket other than `own`; those of dead ones are cleared away. */
+  #isHeld(keys: readonly string[], own: readonly string[]): boolean {
     const { processes } = this.#platform;
     for (const ticket of this.#list()) {
-      if (!ticket.startsWith(`${key}.`) || ticket === own) continue;
-      const owner = ticket.slice(key.length + 1, ticket.lastIndexOf('.'));
-      if (processes.isAlive(owner)) return true;
+      if (own.includes(ticket)) continue;
+      const [names = '', owner = ''] = ticket.split('.');
+      const isWanted = names.split('+').some((key) => keys.includes(key));
+      // Spare tickets are in nobody's way; those of dead processes are cleared away with the others.
+      if (!isWanted && names !== 'spare') continue;
+      if (processes.isAlive(owner)) {
+        if (isWanted) return true;
+        continue;
+      }
       processes.endOrphans(owner);
       this.#remove(ticket);
     }

@@ -30,6 +30,27 @@ export interface StoreDamage {
   readonly reason: 'missing' | 'damaged' | 'unreadable';
 }
 
+/** How something is taken into the store. */
+export interface IngestOptions {
+  /** Gives the files away, which saves copying them. */
+  readonly move: boolean;
+  /** Flushes them, so that they outlast a power failure. */
+  readonly mustLast: boolean;
+}
+
+/**
+ * Whether a result is worth flushing: one that was made faster is made again after a power failure.
+ *
+ * Until then it can be lost, but not be taken for whole: records carry a digest, and a blob's is not trusted without
+ * reading when the machine has started since.
+ */
+export const isWorthFlushing = (durationMs: number): boolean => durationMs >= 1000;
+
+interface Content {
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
 /** Files up to this size are read once and written from memory. */
 const smallBytes = 1 << 20;
 const readOnly = { file: 0o444, executable: 0o555 } as const;
@@ -85,45 +106,51 @@ export class Store {
 
   /** Forgets a fingerprint's scratch folder. */
   removeScratch(fingerprint: string): void {
-    this.#platform.fs.remove(join(this.dir, 'scratch', fingerprint));
+    const folder = join(this.dir, 'scratch', fingerprint);
+    try {
+      // Most are empty, and looking for what is in them takes ten times as long.
+      this.#platform.fs.removeFolder(folder);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#platform.fs.remove(folder);
+    }
   }
 
-  /** Takes a file or folder into the store; `move` gives the files away, which saves copying them. */
-  ingest(path: string, type: string, options: { readonly move: boolean }): Artifact {
+  /** Takes a file or folder into the store. */
+  ingest(path: string, type: string, options: IngestOptions): Artifact {
     const isFile = this.#platform.fs.stat(path)?.kind === 'file';
     const files = (isFile ? [''] : listFiles(this.#platform.fs, path)).map((name) =>
-      this.#ingestFile(isFile ? path : join(path, name), name, options.move),
+      this.#ingestFile(isFile ? path : join(path, name), name, options),
     );
     return { type, files, digest: digestArtifact(files) };
   }
 
-  #ingestFile(file: string, path: string, move: boolean): ArtifactFile {
+  #ingestFile(file: string, path: string, options: IngestOptions): ArtifactFile {
     const { fs } = this.#platform;
     const facts = fs.stat(file);
     if (facts === undefined) throw new Error(`${file} went away while it was being stored.`);
-    const { digest, sizeBytes } = this.#ingestContent(file, facts, move);
+    const { digest, sizeBytes } = this.#ingestContent(file, facts, options);
     return { path, digest, sizeBytes, isExecutable: facts.isExecutable };
   }
 
   /** What is hashed is what is stored: the file itself may be changing. */
-  #ingestContent(
-    file: string,
-    facts: FileFacts,
-    move: boolean,
-  ): { readonly digest: string; readonly sizeBytes: number } {
+  #ingestContent(file: string, facts: FileFacts, options: IngestOptions): Content {
     const { fs } = this.#platform;
     if (facts.sizeBytes <= smallBytes) {
       const bytes = fs.readBytes(file);
       const digest = digestOf(bytes);
-      this.#publishBlob(digest, bytes.length, (temporary) => writeFile(fs, temporary, bytes));
-      return { digest, sizeBytes: bytes.length };
+      const content = { digest, sizeBytes: bytes.length };
+      this.#publishBlob(content, options, (temporary) => writeFile(fs, temporary, bytes, readOnly.file));
+      return content;
     }
     const copy = partialNameOf(join(this.dir, 'blobs', 'incoming'));
     try {
-      withFolderOf(fs, copy, () => (move ? fs.rename(file, copy) : fs.copy(file, copy)));
+      withFolderOf(fs, copy, () => (options.move ? fs.rename(file, copy) : fs.copy(file, copy)));
       const { sizeBytes } = fs.stat(copy) ?? facts;
       const digest = hashFile(fs, copy, sizeBytes);
-      this.#publishBlob(digest, sizeBytes, (temporary) => fs.rename(copy, temporary));
+      this.#publishBlob({ digest, sizeBytes }, options, (temporary) => {
+        fs.setMode(copy, readOnly.file);
+        fs.rename(copy, temporary);
+      });
       return { digest, sizeBytes };
     } finally {
       fs.remove(copy);
@@ -131,7 +158,11 @@ export class Store {
   }
 
   /** `write` puts the content under a temporary name; nothing happens where the blob is there and whole. */
-  #publishBlob(digest: string, sizeBytes: number, write: (temporary: string) => void): void {
+  #publishBlob(
+    { digest, sizeBytes }: Content,
+    { mustLast }: IngestOptions,
+    write: (temporary: string) => void,
+  ): void {
     const { fs } = this.#platform;
     const blob = this.#blob(digest);
     const there = fs.stat(blob);
@@ -142,15 +173,14 @@ export class Store {
       withFolderOf(fs, temporary, () => {
         write(temporary);
       });
-      fs.setMode(temporary, readOnly.file);
       fs.rename(temporary, blob);
     } catch (error) {
       fs.remove(temporary);
       throw error;
     }
     const facts = fs.stat(blob);
-    // Only after the flush: a digest must not be trusted after a power failure that took the content.
-    if (facts !== undefined) this.#flusher.add(blob, () => this.statCache.rememberOwn(blob, facts, digest));
+    if (facts !== undefined) this.statCache.rememberOwn(blob, facts, digest);
+    if (mustLast) this.#flusher.add(blob);
   }
 
   /** The first file of an artifact that is missing or does not have its content any more; undefined when all is well. */
@@ -295,7 +325,7 @@ export class Store {
   writeAction(fingerprint: string, action: ActionRecord): void {
     const file = this.#action(fingerprint);
     writeFileAtomically(this.#platform.fs, file, formatChecked(fingerprint, action));
-    this.#flusher.add(file);
+    if (isWorthFlushing(action.durationMs)) this.#flusher.add(file);
     this.#pack?.add(formatCanonicalJson(action.record), { fingerprint, body: formatPacked(action) });
   }
 

@@ -13,6 +13,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -46,8 +47,8 @@ export interface FileSystem {
   /** Files that fit a pattern, relative to the folder. */
   glob(pattern: string, folder: string): readonly string[];
   readBytes(path: string): Uint8Array;
-  /** With `wx` the file must not be there yet. */
-  open(path: string, flags: 'r' | 'a' | 'wx'): number;
+  /** With `wx` the file must not be there yet; it then gets the mode, less what the user's mask takes away. */
+  open(path: string, flags: 'r' | 'a' | 'wx', mode?: number): number;
   /** Fills the buffer from where the last read ended; gives the number of bytes, 0 at the end. */
   read(handle: number, buffer: Uint8Array): number;
   /** Writes all of it, or throws. */
@@ -63,6 +64,8 @@ export interface FileSystem {
   setMode(path: string, mode: number): void;
   /** Removes one file; ENOENT where there is none. */
   unlink(path: string): void;
+  /** Removes an empty folder; ENOTEMPTY where it is not. */
+  removeFolder(path: string): void;
   /** Removes a file or a folder with all in it; nothing happens where there is none. */
   remove(path: string): void;
   /** Waits until a file's content would outlast a power failure. */
@@ -93,7 +96,7 @@ export const nodeFileSystem: FileSystem = {
       .filter((entry) => entry.isFile())
       .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')),
   readBytes: (path) => readFileSync(path),
-  open: (path, flags) => openSync(path, flags),
+  open: (path, flags, mode) => openSync(path, flags, mode),
   read: (handle, buffer) => readSync(handle, buffer),
   write(handle, bytes) {
     for (let at = 0; at < bytes.length;) at += writeSync(handle, bytes, at);
@@ -119,6 +122,9 @@ export const nodeFileSystem: FileSystem = {
   },
   unlink(path) {
     unlinkSync(path);
+  },
+  removeFolder(path) {
+    rmdirSync(path);
   },
   remove(path) {
     rmSync(path, { recursive: true, force: true });

@@ -53,8 +53,8 @@ export function writeFileAtomically(fs: FileSystem, file: string, content: strin
 }
 
 /** Writes a file that is not there yet. */
-export function writeFile(fs: FileSystem, file: string, content: string | Uint8Array): void {
-  const handle = withFolderOf(fs, file, () => fs.open(file, 'wx'));
+export function writeFile(fs: FileSystem, file: string, content: string | Uint8Array, mode?: number): void {
+  const handle = withFolderOf(fs, file, () => fs.open(file, 'wx', mode));
   try {
     fs.write(handle, typeof content === 'string' ? encoder.encode(content) : content);
   } finally {

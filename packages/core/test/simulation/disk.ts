@@ -262,6 +262,11 @@ export class Disk {
         faults.before('unlink', path);
         this.#unbind(path);
       },
+      removeFolder: (path) => {
+        faults.before('removeFolder', path);
+        if ((this.#names.get(path)?.size ?? 0) > 0) throw fail('ENOTEMPTY', path);
+        this.#unbind(path);
+      },
       remove,
       flush: (path) => {
         faults.before('flush', path);

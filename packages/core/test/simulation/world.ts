@@ -117,7 +117,7 @@ export class World {
   }
 
   start(plan: Plan = {}): SimulatedProcess {
-    const name = `${1000 + this.#processes.size}-${this.nowMs}`;
+    const name = `${1000 + this.#processes.size}-${Math.floor(this.nowMs)}`;
     const process = new SimulatedProcess(this, name, plan);
     this.#processes.set(name, process);
     return process;
