@@ -33,7 +33,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/why.ts')).why,
   },
   runs: {
-    summary: 'list the runs of this project, the newest first',
+    summary: 'list the runs of this project, the newest first; keep one for good',
     load: async () => (await import('./commands/runs.ts')).runs,
   },
   show: {
@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   diff: {
     summary: 'compare two runs: what was changed, and what came of it',
     load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  cache: {
+    summary: 'look at the store: its size, what is needed, what is damaged; clean it up',
+    load: async () => (await import('./commands/cache.ts')).cache,
   },
   graph: {
     summary: 'draw the steps and what flows between them',

@@ -1,3 +1,15 @@
+export { parseAgeLimit, parseSizeLimit, readCacheSettings } from './cache/cache-settings.ts';
+export type { CacheSettings } from './cache/cache-settings.ts';
+export { summarizeCache } from './cache/cache-stats.ts';
+export type { Amount, CacheStats } from './cache/cache-stats.ts';
+export type { AfterRun } from './cache/collect-after-run.ts';
+export { collectGarbage, planCollection } from './cache/collect-garbage.ts';
+export type { Collected, CollectPlan } from './cache/collect-garbage.ts';
+export { findOwners } from './cache/find-owners.ts';
+export { repairStore } from './cache/repair-store.ts';
+export { verifyStore } from './cache/verify-store.ts';
+export type { FlawedObject, Verification } from './cache/verify-store.ts';
+export { measureFolder } from './cache/walk.ts';
 export { compareRuns } from './compare-runs.ts';
 export type { MetricChange, StepComparison } from './compare-runs.ts';
 export { catalogue } from './diagnostics/catalogue.ts';
@@ -33,6 +45,7 @@ export {
 } from './report/render-report.ts';
 export { runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
+export { findRunIds, isKeptRun, setRunKept } from './runs/kept-runs.ts';
 export { listRunIds, makeRunRecord, readRunRecord } from './runs/run-record.ts';
 export type { RunRecord, StepRecord } from './runs/run-record.ts';
 export { findNearest } from './util/suggest.ts';

@@ -44,4 +44,5 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   execute: ['graph', 'plan', 'store', 'events'],
   runs: ['events'],
   report: ['runs', 'events'],
+  cache: ['language', 'plan', 'store', 'events', 'runs'],
 };

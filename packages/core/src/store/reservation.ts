@@ -4,13 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, readTextIfThere } from '../util/files.ts';
 
 /** When a process began, in the kernel's own count; undefined where the system does not tell. */
-function startOf(processId: number): string | undefined {
+export function startOf(processId: number): string | undefined {
   const text = readTextIfThere(`/proc/${processId}/stat`);
   // The name in parentheses may hold blanks; the start time is the 20th field after it.
   return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-function isAlive(processId: number, start: string | undefined): boolean {
+/** True while the process that began then is there. */
+export function isAlive(processId: number, start: string | undefined): boolean {
   try {
     process.kill(processId, 0);
   } catch (error) {
@@ -26,6 +27,10 @@ export interface Reservation {
   release(): void;
 }
 
+/** The file that says who computes a fingerprint. */
+export const reservationFile = (storeDir: string, fingerprint: string): string =>
+  join(storeDir, 'reservations', fingerprint);
+
 /** How long an owner may take between making its file and writing its name. */
 const namelessMs = 2000;
 
@@ -34,7 +39,8 @@ function isOlderThan(file: string, ageMs: number): boolean {
   return stats !== undefined && Date.now() - stats.mtimeMs > ageMs;
 }
 
-function tryReserve(file: string): Reservation | undefined {
+/** Reserves a fingerprint by its file; undefined while another process has it, or had it and died. */
+export function tryReserve(file: string): Reservation | undefined {
   mkdirSync(dirname(file), { recursive: true });
   try {
     const handle = openSync(file, 'wx');
@@ -78,7 +84,7 @@ export async function reserve(
   fingerprint: string,
   options: { readonly signal: AbortSignal; readonly onWait: () => void },
 ): Promise<Reservation> {
-  const file = join(storeDir, 'reservations', fingerprint);
+  const file = reservationFile(storeDir, fingerprint);
   for (let attempt = 0; ; attempt++) {
     const reservation = tryReserve(file);
     if (reservation !== undefined) return reservation;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, utimesSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
 
@@ -55,26 +55,54 @@ export class StatCache {
     this.#remember(file, statSync(file, { bigint: true }), digest);
   }
 
+  /** Says that a file is in use, by its times; what is known of its content stays known. False where it cannot be said. */
+  touch(file: string): boolean {
+    try {
+      const before = statSync(file, { bigint: true });
+      utimesSync(file, new Date(), new Date(Number(before.mtimeMs)));
+      const after = statSync(file, { bigint: true });
+      const known = this.#load().get(file);
+      // Only the times were changed, and by this process.
+      if (known?.[0] === identityOf(before) && before.size === after.size && before.ino === after.ino)
+        this.#set(file, [identityOf(after), known[1]]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #set(file: string, entry: readonly [Identity, string]): void {
+    this.#load().set(file, entry);
+    this.#isDirty = true;
+  }
+
   #remember(file: string, before: BigIntStats, digest: string): void {
     const now = BigInt(Date.now()) * 1_000_000n;
     const changed = before.ctimeNs > before.mtimeNs ? before.ctimeNs : before.mtimeNs;
     const isSteady = identityOf(statSync(file, { bigint: true })) === identityOf(before);
     // A racy entry is not kept: the next look reads the file again.
     if (!isSteady || now - changed < racyNs) return;
-    this.#load().set(file, [identityOf(before), digest]);
-    this.#isDirty = true;
+    this.#set(file, [identityOf(before), digest]);
   }
 
   #load(): Map<string, readonly [Identity, string]> {
     if (this.#entries !== undefined) return this.#entries;
     const entries = new Map<string, readonly [Identity, string]>();
-    for (const line of (readTextIfThere(this.#file) ?? '').split('\n')) {
+    for (const line of this.#readLines()) {
       const [identity, digest, file] = line.split('\t');
       if (identity !== undefined && digest?.length === 64 && file !== undefined)
         entries.set(file, [identity, digest]);
     }
     this.#entries = entries;
     return entries;
+  }
+
+  #readLines(): readonly string[] {
+    try {
+      return (readTextIfThere(this.#file) ?? '').split('\n');
+    } catch {
+      return []; // Files are hashed again.
+    }
   }
 
   /** Writes what was learned; losing it costs time only. */

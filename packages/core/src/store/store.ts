@@ -12,30 +12,27 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import type { StepEvent } from '@joyul/plugin-api';
 import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
 import { codeOf, readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import type { ActionRecord } from './action-record.ts';
+import { actionFile, formatAction, parseAction } from './action-record.ts';
 import type { Artifact, ArtifactFile } from './artifact.ts';
+import { putSafely } from './condemned.ts';
 import { StatCache, hashFile } from './stat-cache.ts';
 
-/** What is kept of a step that succeeded, under its fingerprint. */
-export interface ActionRecord {
-  readonly version: 1;
-  /** Everything that decided the outputs; its digest is the fingerprint. */
-  readonly record: unknown;
-  readonly outputs: Readonly<Record<string, Artifact>>;
-  /** Findings, curves and tables, told again when the step is reused. */
-  readonly kept: readonly StepEvent[];
-  readonly durationMs: number;
-}
+export type { ActionRecord } from './action-record.ts';
 
 /** A damaged or missing object that was met. */
 export interface StoreDamage {
   readonly digest: string;
-  readonly reason: 'missing' | 'damaged';
+  readonly reason: 'missing' | 'damaged' | 'unreadable';
 }
+
+/** Too many open files say nothing about the one that was to be opened. */
+const isExhaustion = (error: unknown): boolean => ['EMFILE', 'ENFILE'].includes(codeOf(error) ?? '');
 
 /** Paths of files under a folder, in code-unit order, with forward slashes. */
 export function listFiles(folder: string): readonly string[] {
@@ -56,18 +53,20 @@ export class Store {
   readonly dir: string;
   /** Digests of files, in the store and in the project. */
   readonly statCache: StatCache;
+  #storedBytes = 0;
 
   constructor(projectDir: string) {
     this.dir = join(projectDir, '.joyul');
     this.statCache = new StatCache(join(this.dir, 'stat-cache.tsv'));
   }
 
-  #blob(digest: string): string {
-    return join(this.dir, 'blobs', digest.slice(0, 2), digest);
+  /** How much was added to the store. */
+  get storedBytes(): number {
+    return this.#storedBytes;
   }
 
-  #action(fingerprint: string): string {
-    return join(this.dir, 'actions', fingerprint.slice(0, 2), `${fingerprint}.json`);
+  #blob(digest: string): string {
+    return join(this.dir, 'blobs', digest.slice(0, 2), digest);
   }
 
   /** The text of one of an artifact's files; undefined where it is not there. */
@@ -108,8 +107,20 @@ export class Store {
     const stats = statSync(file);
     const digest = hashFile(file);
     const blob = this.#blob(digest);
-    if (!existsSync(blob)) this.#publishBlob(file, blob, digest, move);
+    if (!this.#claim(blob, digest)) {
+      this.#publishBlob(file, blob, digest, move);
+      this.#storedBytes += stats.size;
+    }
     return { path, digest, sizeBytes: stats.size, isExecutable: (stats.mode & 0o100) !== 0 };
+  }
+
+  /** True when a good blob is there; a clean-up then sees that it is in use. A damaged one is written over. */
+  #claim(blob: string, digest: string): boolean {
+    try {
+      return this.statCache.digest(blob) === digest && putSafely(this.dir, () => this.statCache.touch(blob));
+    } catch {
+      return false;
+    }
   }
 
   #publishBlob(file: string, blob: string, digest: string, move: boolean): void {
@@ -125,7 +136,9 @@ export class Store {
       fsyncSync(handle);
       closeSync(handle);
       chmodSync(temporary, 0o444);
-      renameSync(temporary, blob);
+      putSafely(this.dir, () => {
+        renameSync(temporary, blob);
+      });
       this.statCache.remember(blob, digest);
     } catch (error) {
       rmSync(temporary, { force: true });
@@ -133,15 +146,15 @@ export class Store {
     }
   }
 
-  /** The first file of an artifact that is missing or does not have its content any more; undefined when all is well. */
+  /** The first file of an artifact that is missing, unreadable or does not have its content any more; undefined when all is well. */
   findDamage(artifact: Artifact): StoreDamage | undefined {
     for (const { digest } of artifact.files) {
       const blob = this.#blob(digest);
       try {
         if (this.statCache.digest(blob) === digest) continue;
       } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-        return { digest, reason: 'missing' };
+        if (isExhaustion(error)) throw error;
+        return { digest, reason: codeOf(error) === 'ENOENT' ? 'missing' : 'unreadable' };
       }
       return { digest, reason: 'damaged' };
     }
@@ -156,23 +169,57 @@ export class Store {
   /** A read-only folder (or file) with an artifact's content, made of links to the store's blobs. */
   materialize(artifact: Artifact): string {
     const target = join(this.dir, 'artifacts', artifact.digest);
-    if (this.#isMaterialized(artifact, target)) return target;
+    if (this.#isMaterialized(artifact, target) && this.#claimFolder(target)) return target;
     const work = this.makeWorkFolder();
     for (const file of artifact.files) this.#place(file, join(work, file.path === '' ? 'file' : file.path));
-    rmSync(target, { recursive: true, force: true });
     mkdirSync(dirname(target), { recursive: true });
-    renameSync(work, target);
+    putSafely(this.dir, () => {
+      this.#replaceFolder(work, target, artifact);
+    });
     return target;
   }
 
-  #isMaterialized(artifact: Artifact, target: string): boolean {
-    if (!existsSync(target)) return false;
-    const names = listFiles(target);
-    if (names.length !== artifact.files.length) return false;
-    return artifact.files.every((file, index) => {
-      const name = file.path === '' ? 'file' : file.path;
-      return names[index] === name && this.statCache.digest(join(target, name)) === file.digest;
+  #claimFolder(folder: string): boolean {
+    return putSafely(this.dir, () => {
+      const now = new Date();
+      try {
+        utimesSync(folder, now, now);
+        return true;
+      } catch {
+        return false;
+      }
     });
+  }
+
+  /** Moves a folder into its place; a good one that another process made meanwhile stays, since a step may be reading it. */
+  #replaceFolder(work: string, target: string, artifact: Artifact): void {
+    try {
+      renameSync(work, target);
+      return;
+    } catch (error) {
+      if (!existsSync(target)) throw error;
+    }
+    if (!this.#isMaterialized(artifact, target)) {
+      const old = this.makeWorkFolder();
+      renameSync(target, join(old, 'old'));
+      renameSync(work, target);
+      rmSync(old, { recursive: true, force: true });
+    } else rmSync(work, { recursive: true, force: true });
+  }
+
+  #isMaterialized(artifact: Artifact, target: string): boolean {
+    try {
+      const names = listFiles(target);
+      if (names.length !== artifact.files.length) return false;
+      return artifact.files.every((file, index) => {
+        const name = file.path === '' ? 'file' : file.path;
+        const path = join(target, name);
+        const isRunnable = !file.isExecutable || (statSync(path).mode & 0o100) !== 0;
+        return names[index] === name && isRunnable && this.statCache.digest(path) === file.digest;
+      });
+    } catch {
+      return false; // It is not there or cannot be read, and is made anew.
+    }
   }
 
   #place(file: ArtifactFile, target: string): void {
@@ -226,22 +273,33 @@ export class Store {
     renameSync(work, path);
   }
 
-  /** The record under a fingerprint, or undefined. */
+  /** The record under a fingerprint; undefined where there is none, or none that can be trusted. */
   readAction(fingerprint: string): ActionRecord | undefined {
-    const text = readTextIfThere(this.#action(fingerprint));
-    if (text === undefined) return undefined;
+    const found = this.#read(fingerprint);
+    return typeof found === 'string' ? undefined : found;
+  }
+
+  /** What is wrong with the record under a fingerprint; undefined where it is good, or not there. */
+  findRecordDamage(fingerprint: string): 'damaged' | 'unreadable' | undefined {
+    const found = this.#read(fingerprint);
+    return typeof found === 'string' && found !== 'missing' ? found : undefined;
+  }
+
+  #read(fingerprint: string): ActionRecord | StoreDamage['reason'] {
     try {
-      const action = JSON.parse(text) as ActionRecord; // Checked by its digest below.
-      // A record that does not hash to its own name was damaged: a miss.
-      return digestText(formatCanonicalJson(action.record)) === fingerprint ? action : undefined;
-    } catch {
-      return undefined;
+      const text = readTextIfThere(actionFile(this.dir, fingerprint));
+      return text === undefined ? 'missing' : (parseAction(fingerprint, text) ?? 'damaged');
+    } catch (error) {
+      if (isExhaustion(error)) throw error;
+      return 'unreadable';
     }
   }
 
   /** Publishes a step's result. */
   writeAction(fingerprint: string, action: ActionRecord): void {
-    writeFileAtomically(this.#action(fingerprint), JSON.stringify(action), { isDurable: true });
+    const text = formatAction(fingerprint, action);
+    writeFileAtomically(actionFile(this.dir, fingerprint), text, { isDurable: true });
+    this.#storedBytes += text.length;
   }
 
   /** Writes what was learned about files, and removes work folders of dead processes. */

@@ -1,0 +1,161 @@
+import { formatBytes, formatDuration } from '@joyul/core';
+import type { Amount, CacheSettings, CacheStats, CollectPlan, FlawedObject } from '@joyul/core';
+import type { Style } from './style.ts';
+import { fitTo, padTo, widthOf } from './style.ts';
+
+const dayMs = 86_400_000;
+
+/** A count with its noun: `1 run`, `2 runs`. */
+export const formatCount = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count.toLocaleString('en')} ${count === 1 ? noun : plural}`;
+
+/** A limit on size for people. */
+export const formatSizeLimit = (bytes: number): string =>
+  Number.isFinite(bytes) ? formatBytes(bytes) : 'no limit';
+
+/** An age for people: `30 days`, `5 h`, `no limit`. */
+export function formatAge(ms: number): string {
+  if (!Number.isFinite(ms)) return 'no limit';
+  if (ms >= 2 * dayMs) return `${Math.round(ms / dayMs)} days`;
+  return ms >= 3_600_000 ? `${Math.round(ms / 3_600_000)} h` : formatDuration(ms);
+}
+
+/** Rows of a name, a count, a size and a note. */
+function formatAmounts(
+  rows: readonly (readonly [string, Amount, string])[],
+  style: Style,
+): readonly string[] {
+  const texts = rows.map(
+    ([name, { count, sizeBytes }, note]) =>
+      [name, count.toLocaleString('en'), formatBytes(sizeBytes), note] as const,
+  );
+  const width = (index: 0 | 1 | 2): number => Math.max(...texts.map((row) => widthOf(row[index])));
+  return texts.map(([name, count, size, note]) =>
+    `  ${padTo(name, width(0))}  ${count.padStart(width(1))}  ${size.padStart(width(2))}  ${style.dim(note)}`.trimEnd(),
+  );
+}
+
+/** What `joyul cache stats` prints. */
+export function formatCacheStats(
+  stats: CacheStats,
+  settings: CacheSettings,
+  downloads: Amount & { readonly path: string },
+  style: Style,
+): readonly string[] {
+  const limit = formatSizeLimit(stats.maxSizeBytes);
+  const lowered = stats.maxSizeBytes < settings.maxSizeBytes ? ', since the disk is nearly full' : '';
+  const { needed } = stats;
+  const used = stats.recent.reused + stats.recent.ran;
+  const lines = [
+    `${style.bold(formatBytes(stats.totalBytes))} in .joyul, of ${limit}${lowered}`,
+    ...formatAmounts(
+      [
+        ['blobs', stats.blobs, 'files that steps wrote, each content once'],
+        ['records', stats.records, 'stored results'],
+        ['artifacts', stats.artifacts, 'links to blobs; the size is that of copies'],
+        ['scratch', stats.scratch, 'checkpoints of interrupted steps'],
+        ['runs', stats.runs, 'events and reports'],
+        ...(stats.litter.count > 0 ? [['left-overs', stats.litter, 'of processes that ended'] as const] : []),
+        ['downloads', downloads, `shared by all projects, never removed: ${downloads.path}`],
+      ],
+      style,
+    ),
+    '',
+    style.bold('Stored results that stay'),
+    ...formatAmounts(
+      [
+        ['kept runs', needed['kept run'], '`joyul runs keep RUN`'],
+        ['recent runs', needed['recent run'], `the newest ${settings.keepRuns} of each pipeline`],
+        ['running now', needed.running, ''],
+        ['last results', needed['last result'], 'of steps that recent runs left out'],
+        ['deployed', needed.deployed, 'still in the project as a step wrote it'],
+        ['others', stats.unneeded, `until ${formatAge(settings.maxAgeMs)} after their last use`],
+      ],
+      style,
+    ),
+    '',
+  ];
+  if (stats.oldestUseMs !== undefined && stats.newestUseMs !== undefined)
+    lines.push(
+      `Last used between ${formatAge(Date.now() - stats.oldestUseMs)} and ${formatAge(Date.now() - stats.newestUseMs)} ago.`,
+    );
+  if (used > 0)
+    lines.push(
+      `Of the ${formatCount(used, 'step')} of the last ${formatCount(stats.recent.runs, 'run')}, ${stats.recent.reused.toLocaleString('en')} were reused (${Math.round((100 * stats.recent.reused) / used)} %).`,
+    );
+  lines.push(
+    stats.wouldRemove.sizeBytes === 0
+      ? 'Nothing is to be removed.'
+      : `\`joyul cache gc\` would remove ${formatBytes(stats.wouldRemove.sizeBytes)}.`,
+  );
+  if (stats.isOverLimit) lines.push(style.yellow(formatOverLimit(limit)));
+  if (stats.refused.length > 0)
+    lines.push(
+      style.yellow(
+        `! ${formatCount(stats.refused.length, 'file')} may not be read; \`joyul cache verify\` names them.`,
+      ),
+    );
+  return lines;
+}
+
+/** Why a store stays over its limit. */
+export const formatOverLimit = (limit: string): string =>
+  `! What must stay is larger than ${limit}. Raise the limit, or keep less: \`joyul runs unkeep RUN\`, --keep-runs.`;
+
+/** What a clean-up removes, in words. */
+export function formatGarbage({ garbage }: CollectPlan): string {
+  const parts = [
+    [garbage.records.length, 'stored result'],
+    [garbage.blobs.length, 'blob'],
+    [garbage.artifacts.length, 'artifact'],
+    [garbage.runs.length, 'run'],
+    [garbage.scratch.length, 'scratch folder'],
+    [garbage.litter.length, 'left-over'],
+  ] as const;
+  return parts.flatMap(([count, noun]) => (count === 0 ? [] : [formatCount(count, noun)])).join(', ');
+}
+
+const shownRecords = 20;
+
+/** The stored results that go, the least recently used first, with the steps that they belong to. */
+export function formatGoing(
+  { garbage }: CollectPlan,
+  owners: ReadonlyMap<string, ReadonlySet<string>>,
+  width: number,
+): readonly string[] {
+  const shown = garbage.records.slice(0, shownRecords).map((record) => {
+    const owner = [...(owners.get(record.fingerprint) ?? [])].at(-1) ?? record.plugin;
+    const bytes = record.outputs
+      .flatMap((output) => output.files)
+      .reduce((sum, file) => sum + file.sizeBytes, 0);
+    return fitTo(`  ${record.fingerprint.slice(0, 12)}  ${formatBytes(bytes).padStart(7)}  ${owner}`, width);
+  });
+  const more = garbage.records.length - shown.length;
+  return more > 0 ? [...shown, `  and ${formatCount(more, 'more', 'more')}`] : shown;
+}
+
+const shownSteps = 3;
+
+/** One flawed object, the steps that it belongs to, and what will happen. */
+export function formatFlaw(flaw: FlawedObject, isRepaired: boolean, style: Style): readonly string[] {
+  const mark = flaw.flaw === 'orphaned' ? style.dim('-') : isRepaired ? style.green('✓') : style.red('✗');
+  const head = `${mark} ${flaw.kind} ${flaw.digest.slice(0, 12)} is ${flaw.flaw}, ${formatBytes(flaw.sizeBytes)}`;
+  const names = flaw.steps.slice(0, shownSteps).join(', ');
+  const more = flaw.steps.length - shownSteps;
+  const who = flaw.steps.length === 0 ? 'Its step' : `${names}${more > 0 ? ` and ${more} more` : ''}`;
+  const verb = flaw.steps.length > 1 ? 'run' : 'runs';
+  switch (flaw.flaw) {
+    case 'orphaned':
+      return [`${head}: no stored result names it. \`joyul cache gc\` removes it.`];
+    case 'unreadable':
+      return [
+        head,
+        isRepaired
+          ? '    It may be read again.'
+          : `    ${who} ${verb} again when next needed, unless \`chmod u+r ${flaw.path}\` lets it be read.`,
+      ];
+    case 'damaged':
+    case 'missing':
+      return [head, `    ${who} ${verb} again when next needed.`];
+  }
+}

@@ -1,0 +1,17 @@
+/** Every call of the file system that the care of the store makes. */
+export {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  lstatSync,
+  statfsSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
