@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { AfterRun } from './cache/collect-after-run.ts';
+import { collectAfterRun } from './cache/collect-after-run.ts';
 import { EventWriter } from './events/event-writer.ts';
 import type { Event, StepEnd } from './events/event.ts';
 import { Executor } from './execute/executor.ts';
@@ -10,6 +12,7 @@ import { WorkerPool } from './execute/worker-pool.ts';
 import type { Graph } from './graph/graph.ts';
 import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
+import { openRunLease } from './store/run-lease.ts';
 import { Store } from './store/store.ts';
 import { joyulVersion } from './util/version.ts';
 
@@ -30,6 +33,8 @@ export interface RunResult {
   readonly runId: string;
   readonly end: 'succeeded' | 'failed' | 'cancelled';
   readonly ends: ReadonlyMap<string, StepEnd>;
+  /** What keeping the store within its limits came to; absent when there was nothing to do. */
+  readonly cleanUp?: AfterRun;
 }
 
 /** A run's id: its time, so that ids sort, and some random digits. */
@@ -38,14 +43,25 @@ function makeRunId(now: Date): string {
   return `${date.replaceAll('-', '')}-${time.slice(0, 12).replaceAll(/[:.]/g, '')}-${randomBytes(3).toString('hex')}`;
 }
 
-/** Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. */
+/** Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. Then the store is kept within its limits. */
 export async function runPipeline(graph: Graph, options: RunOptions): Promise<RunResult> {
   const store = new Store(graph.projectDir);
+  const result = await runWith(store, graph, options);
+  const { storedBytes } = store;
+  const cleanUp = await collectAfterRun({ projectDir: graph.projectDir, storedBytes });
+  return cleanUp === undefined ? result : { ...result, cleanUp };
+}
+
+async function runWith(store: Store, graph: Graph, options: RunOptions): Promise<RunResult> {
   // The store is nobody's to commit.
   mkdirSync(store.dir, { recursive: true });
   writeFileSync(join(store.dir, '.gitignore'), '*\n');
   const runId = makeRunId(new Date());
   const events = new EventWriter(join(store.dir, 'runs', runId, 'events.ndjson'), options.onEvent);
+  // Before the first stored record is read, and until the last event is written.
+  const lease = openRunLease(store.dir, runId, () => {
+    events.flush();
+  });
   const inspect = makeInspectOptions(graph, store, options);
   const steps = graph.steps.filter((step) => options.selected?.has(step.id) !== false);
   const pool = new WorkerPool();
@@ -85,6 +101,9 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
       jobs,
       keepGoing: options.keepGoing ?? false,
       signal,
+      hold: (fingerprint) => {
+        lease.hold(fingerprint);
+      },
     }).run();
     const counts = countEnds(ends);
     const end =
@@ -93,7 +112,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     return { runId, end, ends };
   } finally {
     pool.close();
-    closeAll([() => events.close(), () => inspect.last.save(), () => store.close()]);
+    closeAll([() => events.close(), () => inspect.last.save(), () => store.close(), () => lease.close()]);
   }
 }
 

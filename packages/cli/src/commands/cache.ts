@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   collectGarbage,
@@ -249,6 +250,11 @@ JOYUL_CACHE_MAX_SIZE and JOYUL_CACHE_MAX_AGE win over it, flags over both; none 
     if (rest.length > 0) throw new UsageError(`\`joyul cache ${verb}\` takes no ${rest.join(' ')}.`);
     checkFlags(args, verb);
     const projectDir = findProject(process.cwd());
+    if (!existsSync(join(projectDir, '.joyul'))) {
+      if (args.has('json')) printJson({ state: 'absent' });
+      else print(['This project has no cache yet. `joyul run` makes one.']);
+      return exitCodes.done;
+    }
     if (verb === 'stats') return printStats(args, projectDir);
     return verb === 'gc' ? collect(args, projectDir) : verify(args, projectDir);
   },

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
-import type { Event } from '@joyul/core';
+import { formatBytes, planPipeline, readRunRecord, renderReport, runPipeline } from '@joyul/core';
+import type { AfterRun, Event } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { loadFromArguments, pipelineFlags, pipelineHelp, printDiagnostics } from '../pipeline-options.ts';
 import { printPlan } from '../terminal/print-plan.ts';
 import { makeReporter } from '../terminal/reporter.ts';
 import { cacheDir } from '../user-folders.ts';
@@ -33,6 +33,17 @@ function cancelOnInterrupt(onFirst: () => void): { readonly signal: AbortSignal;
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     },
   };
+}
+
+/** Tells what keeping the store within its limits came to; nothing when it was nothing. */
+function tellCleanUp({ freedBytes, diagnostics, problem }: AfterRun, isJson: boolean): void {
+  if (isJson) return;
+  if (freedBytes > 0)
+    process.stderr.write(
+      `  The cache was over its limits: ${formatBytes(freedBytes)} that nothing needs were removed (\`joyul cache stats\`).\n`,
+    );
+  if (problem !== undefined) process.stderr.write(`! The cache was not cleaned up: ${problem}\n`);
+  printDiagnostics(diagnostics);
 }
 
 /** `joyul run`. */
@@ -81,6 +92,7 @@ ${pipelineHelp}
         );
         reporter.finish(record);
       }
+      if (result.cleanUp !== undefined) tellCleanUp(result.cleanUp, isJson);
       if (result.end === 'cancelled') return exitCodes.interrupted;
       if (result.end === 'succeeded') return exitCodes.done;
       const isGate =

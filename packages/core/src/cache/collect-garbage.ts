@@ -8,7 +8,6 @@ import type { CacheSettings } from './cache-settings.ts';
 import { lowerToDisk } from './cache-settings.ts';
 import type { Garbage } from './choose-garbage.ts';
 import { chooseGarbage, totalBytesOf } from './choose-garbage.ts';
-import { existsSync } from './file-calls.ts';
 import type { Needed } from './find-needed.ts';
 import { findNeeded } from './find-needed.ts';
 import type { Removal } from './remove-garbage.ts';
@@ -90,9 +89,4 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
   } finally {
     turn.leave();
   }
-}
-
-/** True where a project has a store at all. */
-export function hasStore(projectDir: string): boolean {
-  return existsSync(join(projectDir, '.joyul'));
 }

@@ -24,6 +24,8 @@ export interface ExecuteOptions {
   readonly jobs: number;
   readonly keepGoing: boolean;
   readonly signal: AbortSignal;
+  /** Told the stored results that the run relies on without an event of its own. */
+  readonly hold: (fingerprint: string) => void;
 }
 
 const logTailLines = 20;
@@ -62,7 +64,9 @@ export class Executor {
       if (selected.has(step.id)) continue;
       const last = this.#options.inspect.last.get(step.id);
       const stored = last === undefined ? undefined : store.readAction(last);
-      if (stored !== undefined) this.#outputs.set(step.id, stored.outputs);
+      if (last === undefined || stored === undefined) continue;
+      this.#options.hold(last);
+      this.#outputs.set(step.id, stored.outputs);
     }
     for (;;) {
       // Hits are settled here, one after the other, without waiting for a slot.
