@@ -75,10 +75,14 @@ export function formatCacheStats(
     ),
     '',
   ];
-  if (stats.oldestUseMs !== undefined && stats.newestUseMs !== undefined)
+  if (stats.oldestUseMs !== undefined && stats.newestUseMs !== undefined) {
+    const [oldest, newest] = [stats.oldestUseMs, stats.newestUseMs].map((ms) => formatAge(Date.now() - ms));
     lines.push(
-      `Last used between ${formatAge(Date.now() - stats.oldestUseMs)} and ${formatAge(Date.now() - stats.newestUseMs)} ago.`,
+      oldest === newest
+        ? `All were last used ${newest} ago.`
+        : `The least recently used was used ${oldest} ago, the last one ${newest} ago.`,
     );
+  }
   if (used > 0)
     lines.push(
       `Of the ${formatCount(used, 'step')} of the last ${formatCount(stats.recent.runs, 'run')}, ${stats.recent.reused.toLocaleString('en')} were reused (${Math.round((100 * stats.recent.reused) / used)} %).`,

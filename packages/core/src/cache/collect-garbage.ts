@@ -64,11 +64,11 @@ const giveWayMs = 250;
 /** Makes this process the one that cleans a store up; undefined while another does. */
 export async function enterCollection(storeDir: string): Promise<LiveMark | undefined> {
   const mark = enter(storeDir, 'gc');
-  for (const endMs = Date.now() + giveWayMs; ; await sleep(10)) {
+  for (const endMs = performance.now() + giveWayMs; ; await sleep(10)) {
     const others = listLive(storeDir, 'gc').filter((name) => name !== mark.name);
     if (others.length === 0) return mark;
     // Of two that see each other, the later name gives way; one that was here before does not.
-    if (others.some((name) => name < mark.name) || Date.now() > endMs) break;
+    if (others.some((name) => name < mark.name) || performance.now() > endMs) break;
   }
   mark.leave();
   return undefined;

@@ -16,6 +16,7 @@ import {
   renameSync,
   rmSync,
   rmdirSync,
+  unlinkSync,
   utimesSync,
 } from './file-calls.ts';
 import type { Needed } from './find-needed.ts';
@@ -40,29 +41,39 @@ export interface RemoveOptions {
   readonly waitMs: number;
 }
 
-/** Removes whole folders so that nobody ever sees half of one: they are moved away first. */
+const byInode = (left: Found, right: Found): number => left.inode - right.inode;
+
+/** Removes things so that nobody ever sees half of one: folders are moved away first. */
 export class Bin {
   readonly #dir: string;
+  readonly #taken: string[] = [];
   freedBytes = 0;
 
   constructor(storeDir: string) {
     this.#dir = join(storeDir, 'tmp', `${process.pid}-${randomUUID()}`);
   }
 
-  /** Moves something away; false when it is gone. */
-  take(found: Pick<Found, 'path' | 'sizeBytes'>): boolean {
-    mkdirSync(this.#dir, { recursive: true });
+  /** Takes a file or folder away, where it still is. */
+  take(found: Pick<Found, 'path' | 'sizeBytes' | 'isFolder'>): void {
     try {
-      renameSync(found.path, join(this.#dir, randomUUID()));
+      if (found.isFolder) this.#moveAway(found.path);
+      else unlinkSync(found.path);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false;
+      if (codeOf(error) === 'ENOENT') return;
       throw error;
     }
     this.freedBytes += found.sizeBytes;
-    return true;
+  }
+
+  #moveAway(path: string): void {
+    mkdirSync(this.#dir, { recursive: true });
+    const place = join(this.#dir, String(this.#taken.length));
+    renameSync(path, place);
+    this.#taken.push(place);
   }
 
   empty(): void {
+    for (const place of this.#taken) rmSync(place, { recursive: true, force: true });
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
@@ -107,7 +118,7 @@ function removeRuns(survey: Survey, garbage: Garbage, bin: Bin): void {
         // It only seems to be used less recently.
       }
     }
-    bin.take(run);
+    bin.take({ ...run, isFolder: true });
   }
 }
 
@@ -117,9 +128,9 @@ export async function awaitRuns(
   batch: number,
   waitMs: number,
 ): Promise<readonly LiveRun[]> {
-  for (const endMs = Date.now() + waitMs; ; await sleep(50)) {
+  for (const endMs = performance.now() + waitMs; ; await sleep(50)) {
     const open = listLiveRuns(storeDir).filter((run) => run.seen < batch);
-    if (open.length === 0 || Date.now() >= endMs) return open;
+    if (open.length === 0 || performance.now() >= endMs) return open;
   }
 }
 
@@ -169,11 +180,12 @@ export function sweep(
   storeDir: string,
   items: readonly Found[],
   isStillGarbage: (now: Found) => boolean,
-  bin: { take(found: Found): boolean },
+  bin: Bin,
 ): boolean {
-  for (let at = 0; at < items.length; at += sectionLength) {
+  const ordered = items.toSorted(byInode);
+  for (let at = 0; at < ordered.length; at += sectionLength) {
     const isDone = sweepSafely(storeDir, () => {
-      for (const item of items.slice(at, at + sectionLength)) {
+      for (const item of ordered.slice(at, at + sectionLength)) {
         const now = look(item.path, item.name);
         if (now !== undefined && isStillGarbage(now)) bin.take({ ...now, sizeBytes: item.sizeBytes });
       }
@@ -185,7 +197,7 @@ export function sweep(
 
 /** Forgets records for good, and batches that are empty. */
 export function forgetCondemned(storeDir: string, records: readonly SurveyedRecord[]): number {
-  for (const record of records) rmSync(record.path, { force: true });
+  for (const record of records.toSorted(byInode)) rmSync(record.path, { force: true });
   const dir = condemnedDir(storeDir);
   for (const folder of [...listNames(dir).map((name) => join(dir, name)), dir]) {
     try {

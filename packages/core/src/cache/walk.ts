@@ -13,6 +13,8 @@ export interface Found {
   /** How many names it has. */
   readonly links: number;
   readonly isFolder: boolean;
+  /** Its place on the disk, more or less: removing in this order is several times as fast as in any other. */
+  readonly inode: number;
 }
 
 /** Names in a folder; none where there is none. What may not be read is told to `onRefused`. */
@@ -45,6 +47,7 @@ export function look(path: string, name: string): Found | undefined {
     modifiedMs: stats.mtimeMs,
     links: stats.nlink,
     isFolder: stats.isDirectory(),
+    inode: stats.ino,
   };
 }
 

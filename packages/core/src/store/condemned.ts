@@ -102,8 +102,8 @@ const patienceMs = 5000;
 export function sweepSafely(storeDir: string, action: () => void): boolean {
   const mark = enter(storeDir, 'sweep');
   try {
-    for (const endMs = Date.now() + patienceMs; listLive(storeDir, 'put').length > 0; pause(1))
-      if (Date.now() > endMs) return false;
+    for (const endMs = performance.now() + patienceMs; listLive(storeDir, 'put').length > 0; pause(1))
+      if (performance.now() > endMs) return false;
     action();
     return true;
   } finally {
