@@ -35,71 +35,92 @@ function formatAmounts(
   );
 }
 
-/** What `joyul cache stats` prints. */
-export function formatCacheStats(
-  stats: CacheStats,
+type Downloads = Amount & { readonly path: string };
+
+/** What is in the store, by kind. */
+function formatKinds(stats: CacheStats, downloads: Downloads, style: Style): readonly string[] {
+  return formatAmounts(
+    [
+      ['blobs', stats.blobs, 'files that steps wrote, each content once'],
+      ['records', stats.records, 'stored results'],
+      ['artifacts', stats.artifacts, 'links to blobs; the size is that of copies'],
+      ['scratch', stats.scratch, 'checkpoints of interrupted steps'],
+      ['runs', stats.runs, 'events and reports'],
+      ...(stats.litter.count > 0 ? [['left-overs', stats.litter, 'of processes that ended'] as const] : []),
+      ['downloads', downloads, `shared by all projects, never removed: ${downloads.path}`],
+    ],
+    style,
+  );
+}
+
+/** Why stored results stay. */
+function formatNeeds(
+  { needed, unneeded }: CacheStats,
   settings: CacheSettings,
-  downloads: Amount & { readonly path: string },
   style: Style,
 ): readonly string[] {
-  const limit = formatSizeLimit(stats.maxSizeBytes);
-  const lowered = stats.maxSizeBytes < settings.maxSizeBytes ? ', since the disk is nearly full' : '';
-  const { needed } = stats;
-  const used = stats.recent.reused + stats.recent.ran;
-  const lines = [
-    `${style.bold(formatBytes(stats.totalBytes))} in .joyul, of ${limit}${lowered}`,
-    ...formatAmounts(
-      [
-        ['blobs', stats.blobs, 'files that steps wrote, each content once'],
-        ['records', stats.records, 'stored results'],
-        ['artifacts', stats.artifacts, 'links to blobs; the size is that of copies'],
-        ['scratch', stats.scratch, 'checkpoints of interrupted steps'],
-        ['runs', stats.runs, 'events and reports'],
-        ...(stats.litter.count > 0 ? [['left-overs', stats.litter, 'of processes that ended'] as const] : []),
-        ['downloads', downloads, `shared by all projects, never removed: ${downloads.path}`],
-      ],
-      style,
-    ),
-    '',
-    style.bold('Stored results that stay'),
-    ...formatAmounts(
-      [
-        ['kept runs', needed['kept run'], '`joyul runs keep RUN`'],
-        ['recent runs', needed['recent run'], `the newest ${settings.keepRuns} of each pipeline`],
-        ['running now', needed.running, ''],
-        ['last results', needed['last result'], 'of steps that recent runs left out'],
-        ['deployed', needed.deployed, 'still in the project as a step wrote it'],
-        ['others', stats.unneeded, `until ${formatAge(settings.maxAgeMs)} after their last use`],
-      ],
-      style,
-    ),
-    '',
-  ];
-  if (stats.oldestUseMs !== undefined && stats.newestUseMs !== undefined) {
-    const [oldest, newest] = [stats.oldestUseMs, stats.newestUseMs].map((ms) => formatAge(Date.now() - ms));
+  return formatAmounts(
+    [
+      ['kept runs', needed['kept run'], '`joyul runs keep RUN`'],
+      ['recent runs', needed['recent run'], `the newest ${settings.keepRuns} of each pipeline`],
+      ['running now', needed.running, ''],
+      ['last results', needed['last result'], 'of steps that recent runs left out'],
+      ['deployed', needed.deployed, 'still in the project as a step wrote it'],
+      ['others', unneeded, `until ${formatAge(settings.maxAgeMs)} after their last use`],
+    ],
+    style,
+  );
+}
+
+/** When stored results were used, and how often. */
+function formatUses({ oldestUseMs, newestUseMs, recent }: CacheStats): readonly string[] {
+  const lines: string[] = [];
+  if (oldestUseMs !== undefined && newestUseMs !== undefined) {
+    const [oldest, newest] = [oldestUseMs, newestUseMs].map((ms) => formatAge(Date.now() - ms));
     lines.push(
       oldest === newest
         ? `All were last used ${newest} ago.`
         : `The least recently used was used ${oldest} ago, the last one ${newest} ago.`,
     );
   }
-  if (used > 0)
+  const steps = recent.reused + recent.ran;
+  if (steps > 0)
     lines.push(
-      `Of the ${formatCount(used, 'step')} of the last ${formatCount(stats.recent.runs, 'run')}, ${stats.recent.reused.toLocaleString('en')} were reused (${Math.round((100 * stats.recent.reused) / used)} %).`,
-    );
-  lines.push(
-    stats.wouldRemove.sizeBytes === 0
-      ? 'Nothing is to be removed.'
-      : `\`joyul cache gc\` would remove ${formatBytes(stats.wouldRemove.sizeBytes)}.`,
-  );
-  if (stats.isOverLimit) lines.push(style.yellow(formatOverLimit(limit)));
-  if (stats.refused.length > 0)
-    lines.push(
-      style.yellow(
-        `! ${formatCount(stats.refused.length, 'file')} may not be read; \`joyul cache verify\` names them.`,
-      ),
+      `Of the ${formatCount(steps, 'step')} of the last ${formatCount(recent.runs, 'run')}, ${recent.reused.toLocaleString('en')} were reused (${Math.round((100 * recent.reused) / steps)} %).`,
     );
   return lines;
+}
+
+/** What `joyul cache stats` prints. */
+export function formatCacheStats(
+  stats: CacheStats,
+  settings: CacheSettings,
+  downloads: Downloads,
+  style: Style,
+): readonly string[] {
+  const limit = formatSizeLimit(stats.maxSizeBytes);
+  const lowered = stats.maxSizeBytes < settings.maxSizeBytes ? ', since the disk is nearly full' : '';
+  const { wouldRemove, refused } = stats;
+  return [
+    `${style.bold(formatBytes(stats.totalBytes))} in .joyul, of ${limit}${lowered}`,
+    ...formatKinds(stats, downloads, style),
+    '',
+    style.bold('Stored results that stay'),
+    ...formatNeeds(stats, settings, style),
+    '',
+    ...formatUses(stats),
+    wouldRemove.sizeBytes === 0
+      ? 'Nothing is to be removed.'
+      : `\`joyul cache gc\` would remove ${formatBytes(wouldRemove.sizeBytes)}.`,
+    ...(stats.isOverLimit ? [style.yellow(formatOverLimit(limit))] : []),
+    ...(refused.length > 0
+      ? [
+          style.yellow(
+            `! ${formatCount(refused.length, 'file')} may not be read; \`joyul cache verify\` names them.`,
+          ),
+        ]
+      : []),
+  ];
 }
 
 /** Why a store stays over its limit. */

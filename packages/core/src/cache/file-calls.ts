@@ -9,7 +9,6 @@ export {
   renameSync,
   rmSync,
   rmdirSync,
-  statSync,
   lstatSync,
   statfsSync,
   unlinkSync,

@@ -72,8 +72,3 @@ function isLive(name: string): boolean {
 export function readMark(storeDir: string, name: string): string | undefined {
   return readTextIfThere(join(liveDir(storeDir), name));
 }
-
-/** Forgets marks by name. */
-export function removeMarks(storeDir: string, names: readonly string[]): void {
-  for (const name of names) rmSync(join(liveDir(storeDir), name), { force: true });
-}

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { digestText, formatCanonicalJson } from '../util/canonical-json.ts';
-import { codeOf, readTextIfThere, writeFileAtomically } from '../util/files.ts';
+import { codeOf, readTextIfThere, replaceFile, writeFileAtomically } from '../util/files.ts';
 import type { ActionRecord } from './action-record.ts';
 import { actionFile, formatAction, parseAction } from './action-record.ts';
 import type { Artifact, ArtifactFile } from './artifact.ts';
@@ -137,7 +137,7 @@ export class Store {
       closeSync(handle);
       chmodSync(temporary, 0o444);
       putSafely(this.dir, () => {
-        renameSync(temporary, blob);
+        replaceFile(temporary, blob);
       });
       this.statCache.remember(blob, digest);
     } catch (error) {
@@ -163,7 +163,7 @@ export class Store {
 
   /** Removes a damaged blob, so that the step that makes it again puts a good one in its place. */
   discard(digest: string): void {
-    rmSync(this.#blob(digest), { force: true });
+    rmSync(this.#blob(digest), { force: true, recursive: true });
   }
 
   /** A read-only folder (or file) with an artifact's content, made of links to the store's blobs. */

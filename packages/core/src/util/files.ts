@@ -26,6 +26,17 @@ export function readTextIfThere(file: string): string | undefined {
   }
 }
 
+/** Puts a file in its place by a rename, also where a folder lies by mistake. */
+export function replaceFile(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'EISDIR') throw error;
+    rmSync(to, { recursive: true });
+    renameSync(from, to);
+  }
+}
+
 /** Writes a file so that a crash leaves the old content or the new one, never a part. */
 export function writeFileAtomically(
   file: string,
@@ -35,7 +46,7 @@ export function writeFileAtomically(
   const temporary = `${file}.${randomUUID()}.partial`;
   try {
     writeOnce(temporary, content, options.isDurable === true);
-    renameSync(temporary, file);
+    replaceFile(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
