@@ -29,7 +29,8 @@ const examples = {
 /** Bytes of `20GB`, endless of `none`; undefined for anything else. */
 export function parseSizeLimit(value: unknown): number | undefined {
   if (value === 'none') return Number.POSITIVE_INFINITY;
-  return typeof value === 'string' ? parseSize(value) : undefined;
+  // What is printed as kB may be typed so.
+  return typeof value === 'string' ? parseSize(value.replace(/k(?=i?B$)/, 'K')) : undefined;
 }
 
 /** Milliseconds of `30d`, endless of `none`; undefined for anything else. */

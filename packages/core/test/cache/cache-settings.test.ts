@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defaultSettings, readCacheSettings } from '../../src/cache/cache-settings.ts';
+import { defaultSettings, parseSizeLimit, readCacheSettings } from '../../src/cache/cache-settings.ts';
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { Project, dayMs } from './support.ts';
 
@@ -27,6 +27,16 @@ test('package.json sets the limits', async () => {
   );
   expect(settings).toEqual({ maxSizeBytes: 50e9, maxAgeMs: Number.POSITIVE_INFINITY, keepRuns: 20 });
   expect(diagnostics).toEqual([]);
+});
+
+test('sizes may be typed as they are printed', () => {
+  expect(['3.5 kB', '20 GB', '1GiB', '5', 5].map(parseSizeLimit)).toEqual([
+    3500,
+    20e9,
+    2 ** 30,
+    undefined,
+    undefined,
+  ]);
 });
 
 test('the environment wins over package.json', async () => {
