@@ -37,7 +37,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/why.ts')).why,
   },
   runs: {
-    summary: 'list the runs of this project, the newest first',
+    summary: 'list the runs of this project, the newest first; keep one for good',
     load: async () => (await import('./commands/runs.ts')).runs,
   },
   show: {
@@ -59,6 +59,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   lineage: {
     summary: 'export a run as OpenLineage events',
     load: async () => (await import('./commands/lineage.ts')).lineage,
+  },
+  cache: {
+    summary: 'look at the store: its size, what is needed, what is damaged; clean it up',
+    load: async () => (await import('./commands/cache.ts')).cache,
   },
   graph: {
     summary: 'draw the steps and what flows between them',

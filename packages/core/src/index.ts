@@ -1,3 +1,15 @@
+export { parseAgeLimit, parseSizeLimit, readCacheSettings } from './cache/cache-settings.ts';
+export type { CacheSettings } from './cache/cache-settings.ts';
+export { summarizeCache } from './cache/cache-stats.ts';
+export type { Amount, CacheStats } from './cache/cache-stats.ts';
+export type { AfterRun } from './cache/collect-after-run.ts';
+export { collectGarbage, planCollection } from './cache/collect-garbage.ts';
+export type { Collected, CollectPlan } from './cache/collect-garbage.ts';
+export { findOwners } from './cache/find-owners.ts';
+export { repairStore } from './cache/repair-store.ts';
+export { verifyStore } from './cache/verify-store.ts';
+export type { FlawedObject, Verification } from './cache/verify-store.ts';
+export { measureFolder } from './cache/walk.ts';
 export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
@@ -47,6 +59,7 @@ export {
 export { MissingSecretsError, runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
 export { EventFollower, LogReader } from './runs/read-log.ts';
+export { findRunIds, isKeptRun, setRunKept } from './runs/kept-runs.ts';
 export type { LogLine } from './runs/read-log.ts';
 export {
   eventsFile,

@@ -1,6 +1,7 @@
 /** Runs a linked pipeline: plan → execute → record. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { AfterRun } from './cache/collect-after-run.ts';
 import { EventWriter } from './events/event-writer.ts';
 import type { Event, EventBody, StepEnd } from './events/event.ts';
 import { Executor } from './execute/executor.ts';
@@ -12,6 +13,7 @@ import type { Graph, GraphStep } from './graph/graph.ts';
 import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
 import { Reservations } from './store/reservation.ts';
+import { openRunLease } from './store/run-lease.ts';
 import { Store } from './store/store.ts';
 import { writeFileAtomically } from './util/files.ts';
 import type { Platform } from './util/platform.ts';
@@ -42,6 +44,8 @@ export interface RunResult {
   readonly runId: string;
   readonly end: 'succeeded' | 'failed' | 'cancelled' | 'checkpointed';
   readonly ends: ReadonlyMap<string, StepEnd>;
+  /** What keeping the store within its limits came to; absent when there was nothing to do. */
+  readonly cleanUp?: AfterRun;
 }
 
 /** Secrets that steps need have no value. */
@@ -82,8 +86,22 @@ function prepareStore(store: Store, { fs }: Platform): void {
   writeFileAtomically(fs, ignore, '*\n');
 }
 
-/** Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. */
+/**
+ * Runs a pipeline; what is fresh is reused, the rest runs in the order that its inputs allow. Then the store is kept
+ * within its limits.
+ */
 export async function runPipeline(graph: Graph, options: RunOptions): Promise<RunResult> {
+  const store = new Store(graph.projectDir, options.platform);
+  const result = await runWith(store, graph, options);
+  const { storedBytes } = store;
+  // A run that stored nothing does not load what cleans up; a simulated disk has none.
+  if (storedBytes === 0 || options.platform !== undefined) return result;
+  const { collectAfterRun } = await import('./cache/collect-after-run.ts');
+  const cleanUp = await collectAfterRun({ projectDir: graph.projectDir, storedBytes });
+  return cleanUp === undefined ? result : { ...result, cleanUp };
+}
+
+async function runWith(store: Store, graph: Graph, options: RunOptions): Promise<RunResult> {
   const platform = options.platform ?? realPlatform;
   const { clock, fs } = platform;
   const steps = graph.steps.filter((step) => options.selected?.has(step.id) !== false);
@@ -91,7 +109,6 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
     steps.filter((step) => step.isEnabled),
     options.secrets,
   );
-  const store = new Store(graph.projectDir, platform);
   prepareStore(store, platform);
   const runId = makeRunId(platform);
   const events = new EventWriter({
@@ -103,6 +120,12 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
   const tell = (event: EventBody): void => {
     events.write(secrets.mask(event));
   };
+  const forgetAndFlush = (): void => {
+    store.forgetPack();
+    events.flush();
+  };
+  // Before the first stored record is read, and until the last event is written.
+  const lease = openRunLease(store.dir, runId, forgetAndFlush, platform);
   const inspect = makeInspectOptions(graph, store, options, platform);
   const runner = options.runner ?? createRunner();
   const reservations = new Reservations(store.dir, platform);
@@ -110,23 +133,16 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
   try {
     tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
     const { backend, downloadDir } = options;
+    const shared = { graph, store, inspect, runner, platform, secrets, downloadDir };
     const result = await new Executor({
-      attempt: {
-        graph,
-        store,
-        inspect,
-        runner,
-        platform,
-        secrets,
-        downloadDir,
-        ...(backend === undefined ? {} : { backend }),
-      },
+      attempt: { ...shared, ...(backend === undefined ? {} : { backend }) },
       reservations,
       tell,
       steps,
       jobs: options.jobs ?? availableParallelism(),
       keepGoing: options.keepGoing ?? false,
       signal: options.signal ?? new AbortController().signal,
+      hold: lease.hold,
     }).run();
     await flushStore(store, tell);
     const end = judgeEnd(result, options.signal);
@@ -139,6 +155,7 @@ export async function runPipeline(graph: Graph, options: RunOptions): Promise<Ru
       () => events.close(),
       () => inspect.last.save(),
       () => store.close(),
+      () => lease.close(),
     ]);
   }
 }

@@ -45,4 +45,5 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   runs: ['events'],
   explain: ['graph', 'plan', 'store', 'events', 'runs'],
   report: ['runs', 'events'],
+  cache: ['language', 'plan', 'store', 'events', 'runs'],
 };

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { MissingSecretsError, makeRunRecord, renderReport, runPipeline } from '@joyul/core';
-import type { Event, RunRecord } from '@joyul/core';
+import { MissingSecretsError, formatBytes, makeRunRecord, renderReport, runPipeline } from '@joyul/core';
+import type { AfterRun, Event, RunRecord } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { loadFromArguments, pipelineFlags, pipelineHelp, printDiagnostics } from '../pipeline-options.ts';
 import { makeReporter } from '../terminal/reporter.ts';
 import { UsageError } from '../usage-error.ts';
 import { cacheDir } from '../user-folders.ts';
@@ -45,6 +45,17 @@ const isRecorded = (event: Event): boolean =>
 function writeReport(projectDir: string, record: RunRecord): void {
   if (record.steps.every((step) => step.end === 'reused')) return;
   writeFileSync(join(projectDir, '.joyul', 'runs', record.runId, 'report.md'), renderReport(record));
+}
+
+/** Tells what keeping the store within its limits came to; nothing when it was nothing. */
+function tellCleanUp({ freedBytes, diagnostics, problem }: AfterRun, isJson: boolean): void {
+  if (isJson) return;
+  if (freedBytes > 0)
+    process.stderr.write(
+      `  The cache was over its limits: ${formatBytes(freedBytes)} that nothing needs were removed (\`joyul cache stats\`).\n`,
+    );
+  if (problem !== undefined) process.stderr.write(`! The cache was not cleaned up: ${problem}\n`);
+  printDiagnostics(diagnostics);
 }
 
 /** `joyul run`. */
@@ -95,6 +106,7 @@ ${pipelineHelp}
         writeReport(graph.projectDir, record);
         reporter.finish(record);
       }
+      if (result.cleanUp !== undefined) tellCleanUp(result.cleanUp, isJson);
       if (result.end === 'cancelled') return exitCodes.interrupted;
       if (result.end === 'checkpointed') return exitCodes.checkpointed;
       if (result.end === 'succeeded') return exitCodes.done;

@@ -234,6 +234,11 @@ export const catalogue = {
     'The command line names a step that does not exist.',
     'Use the name of a step of this pipeline.',
   ),
+  CACHE_SETTING: entry(
+    'Setting of the cache',
+    'A limit of the cache, in package.json or in the environment, cannot be used.',
+    'Write {"joyul": {"cache": {"maxSize": "50GB", "maxAge": "60d", "keepRuns": 20}}} in package.json.',
+  ),
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
 /** A code of the catalogue. */

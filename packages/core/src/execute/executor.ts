@@ -23,6 +23,8 @@ export interface ExecuteOptions {
   readonly jobs: number;
   readonly keepGoing: boolean;
   readonly signal: AbortSignal;
+  /** Told the stored results that the run relies on without an event of its own. */
+  readonly hold: (fingerprint: string) => void;
 }
 
 /** How the steps of a run ended. */
@@ -82,7 +84,9 @@ export class Executor {
       if (this.#work.has(id)) continue;
       const last = inspect.last.get(id);
       const stored = last === undefined ? undefined : store.readAction(last);
-      if (stored !== undefined) this.#outputs.set(id, stored.outputs);
+      if (last === undefined || stored === undefined) continue;
+      this.#options.hold(last);
+      this.#outputs.set(id, stored.outputs);
     }
   }
 

@@ -64,7 +64,7 @@ export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: Ins
   if (options.isForced(step)) return run('it was asked for');
   if (step.plugin.cacheable === false) return run('its outputs may differ each time');
   if (step.cache === 'off' || step.cache === 'wo') return run('its cache is off');
-  if (stored === undefined) return run(explainMiss(step, record, options));
+  if (stored === undefined) return explainMissing(step, { fingerprint, record }, options);
   for (const [port, artifact] of Object.entries(stored.outputs)) {
     const damage = store.findDamage(artifact);
     if (damage === undefined) continue;
@@ -73,6 +73,25 @@ export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: Ins
   }
   last.set(step.id, fingerprint);
   return { fingerprint, record, action: 'reuse', reason: 'nothing that decides it has changed', stored };
+}
+
+/** Why a step without a stored result runs; a record that is there and cannot be used is told. */
+function explainMissing(
+  step: GraphStep,
+  { fingerprint, record }: Pick<Inspection, 'fingerprint' | 'record'>,
+  options: InspectOptions,
+): Inspection {
+  const damage = options.store.findRecordDamage(fingerprint);
+  if (damage === undefined)
+    return { fingerprint, record, action: 'run', reason: explainMiss(step, record, options) };
+  const message = `The record of ${step.id} is ${damage} in the store (${fingerprint.slice(0, 12)}); the step runs again.`;
+  return {
+    fingerprint,
+    record,
+    action: 'run',
+    reason: `its record is ${damage} in the store`,
+    damage: { digest: fingerprint, reason: damage, message },
+  };
 }
 
 function explainMiss(step: GraphStep, record: FingerprintRecord, { store, last }: InspectOptions): string {

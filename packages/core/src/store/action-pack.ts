@@ -54,6 +54,13 @@ export class ActionPack {
     return loaded;
   }
 
+  /** Forgets everything, also what this run used: it is found again where it still is. */
+  forget(): void {
+    this.#used.clear();
+    this.#loaded = new Map();
+    this.#isDirty = true;
+  }
+
   /** Writes what this run used, when it differs from the last; losing it costs time only. */
   save(): void {
     if (!this.#isDirty) return;

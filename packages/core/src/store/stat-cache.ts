@@ -27,8 +27,8 @@ const unsettledMs = 60_000;
 
 const chunkBytes = 1 << 20;
 
-/** The sha256 of a file's bytes, in hexadecimal. */
-export function hashFile(fs: FileSystem, file: string, sizeBytes: number): string {
+/** The sha256 of a file's bytes, in hexadecimal; one that is known to be small is read at once. */
+export function hashFile(fs: FileSystem, file: string, sizeBytes = Infinity): string {
   if (sizeBytes <= chunkBytes) return digestOf(fs.readBytes(file));
   const hash = createSha256();
   const buffer = Buffer.allocUnsafe(chunkBytes);
@@ -83,6 +83,24 @@ export class StatCache {
     this.#own.push({ file, facts, digest });
   }
 
+  /** Says that a file is in use, by its times; what is known of its content stays known. False where it cannot be said. */
+  touch(file: string): boolean {
+    const { fs } = this.#platform;
+    try {
+      const before = fs.stat(file);
+      if (before === undefined) return false;
+      fs.touch(file, before.modifiedMs);
+      const after = fs.stat(file);
+      const known = this.#load().get(this.#keyOf(file));
+      // Only the times were changed, and by this process.
+      if (known !== undefined && isSame(known, before) && after?.sizeBytes === before.sizeBytes)
+        this.rememberOwn(file, after, known.digest);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** True when another change may still get the same times: the next look must read again. */
   #isRacy({ changedMs }: FileFacts): boolean {
     return this.#platform.clock.now() - changedMs < racyMs;
@@ -107,7 +125,7 @@ export class StatCache {
   #load(): Map<string, Entry> {
     if (this.#entries !== undefined) return this.#entries;
     const entries = new Map<string, Entry>();
-    const text = readTextIfThere(this.#platform.fs, this.#file) ?? '';
+    const text = this.#readText();
     const header = text.indexOf('\n');
     const [boot, saved] = text.slice(0, header).split('\t');
     const trustedMs = boot === this.#platform.boot ? Infinity : Number(saved) - unsettledMs;
@@ -128,6 +146,14 @@ export class StatCache {
     }
     this.#entries = entries;
     return entries;
+  }
+
+  #readText(): string {
+    try {
+      return readTextIfThere(this.#platform.fs, this.#file) ?? '';
+    } catch {
+      return ''; // Files are hashed again.
+    }
   }
 
   /** Forgets files that are not there any more. */

@@ -1,59 +1,30 @@
 import { join } from 'node:path';
-import type { StepEvent } from '@joyul/plugin-api';
 import { formatCanonicalJson } from '../util/canonical-json.ts';
 import { digestOf } from '../util/hash.ts';
-import { codeOf, listFiles, makeUniqueName, partialNameOf, withFolderOf, writeFile } from '../util/files.ts';
-import { readTextIfThere, writeFileAtomically } from '../util/files.ts';
-import type { FileFacts } from '../util/file-system.ts';
+import {
+  codeOf,
+  listFiles,
+  makeUniqueName,
+  partialNameOf,
+  readTextIfThere,
+  withFolderOf,
+  writeFileAtomically,
+} from '../util/files.ts';
 import type { Platform } from '../util/platform.ts';
 import { realPlatform } from '../util/platform.ts';
 import { ActionPack } from './action-pack.ts';
+import { actionFile, formatAction, parseAction } from './action-record.ts';
+import type { ActionRecord } from './action-record.ts';
 import type { Artifact, ArtifactFile } from './artifact.ts';
-import { digestArtifact } from './artifact.ts';
+import { Blobs, isExhaustion, isWorthFlushing } from './blobs.ts';
+import type { IngestOptions, StoreDamage } from './blobs.ts';
+import { putSafely } from './condemned.ts';
 import { Flusher } from './flusher.ts';
-import { StatCache, hashFile } from './stat-cache.ts';
+import { StatCache } from './stat-cache.ts';
 
-/** What is kept of a step that succeeded, under its fingerprint. */
-export interface ActionRecord {
-  readonly version: 1;
-  /** Everything that decided the outputs; its digest is the fingerprint. */
-  readonly record: unknown;
-  readonly outputs: Readonly<Record<string, Artifact>>;
-  /** Findings, curves and tables, told again when the step is reused. */
-  readonly kept: readonly StepEvent[];
-  readonly durationMs: number;
-}
-
-/** A damaged or missing object that was met. */
-export interface StoreDamage {
-  readonly digest: string;
-  readonly reason: 'missing' | 'damaged' | 'unreadable';
-}
-
-/** How something is taken into the store. */
-export interface IngestOptions {
-  /** Gives the files away, which saves copying them. */
-  readonly move: boolean;
-  /** Flushes them, so that they outlast a power failure. */
-  readonly mustLast: boolean;
-}
-
-/**
- * Whether a result is worth flushing: one that was made faster is made again after a power failure.
- *
- * Until then it can be lost, but not be taken for whole: records carry a digest, and a blob's is not trusted without
- * reading when the machine has started since.
- */
-export const isWorthFlushing = (durationMs: number): boolean => durationMs >= 1000;
-
-interface Content {
-  readonly digest: string;
-  readonly sizeBytes: number;
-}
-
-/** Files up to this size are read once and written from memory. */
-const smallBytes = 1 << 20;
-const readOnly = { file: 0o444, executable: 0o555 } as const;
+export type { ActionRecord } from './action-record.ts';
+export { isWorthFlushing } from './blobs.ts';
+export type { IngestOptions, StoreDamage } from './blobs.ts';
 
 /**
  * The content-addressed store of one project, in its `.joyul` folder.
@@ -67,27 +38,34 @@ export class Store {
   readonly statCache: StatCache;
   readonly #platform: Platform;
   readonly #flusher: Flusher;
+  readonly #blobs: Blobs;
   #pack: ActionPack | undefined;
+  #recordBytes = 0;
 
   constructor(projectDir: string, platform: Platform = realPlatform) {
     this.dir = join(projectDir, '.joyul');
     this.#platform = platform;
     this.statCache = new StatCache(join(this.dir, 'stat-cache.tsv'), projectDir, platform);
     this.#flusher = new Flusher(platform.fs);
+    const { dir, statCache } = this;
+    this.#blobs = new Blobs({ storeDir: dir, statCache, platform, flusher: this.#flusher });
   }
 
-  #blob(digest: string): string {
-    return join(this.dir, 'blobs', digest.slice(0, 2), digest);
+  /** How much was added to the store. */
+  get storedBytes(): number {
+    return this.#recordBytes + this.#blobs.storedBytes;
   }
 
-  #action(fingerprint: string): string {
-    return join(this.dir, 'actions', fingerprint.slice(0, 2), `${fingerprint}.json`);
+  #putSafely<T>(action: () => T): T {
+    return putSafely(this.dir, action, this.#platform);
   }
 
   /** The text of one of an artifact's files; undefined where it is not there. */
   readText(artifact: Artifact, path: string): string | undefined {
     const file = artifact.files.find((item) => item.path === path);
-    return file === undefined ? undefined : readTextIfThere(this.#platform.fs, this.#blob(file.digest));
+    return file === undefined
+      ? undefined
+      : readTextIfThere(this.#platform.fs, this.#blobs.pathOf(file.digest));
   }
 
   /** A new empty folder on the store's disk. */
@@ -117,125 +95,89 @@ export class Store {
 
   /** Takes a file or folder into the store. */
   ingest(path: string, type: string, options: IngestOptions): Artifact {
-    const isFile = this.#platform.fs.stat(path)?.kind === 'file';
-    const files = (isFile ? [''] : listFiles(this.#platform.fs, path)).map((name) =>
-      this.#ingestFile(isFile ? path : join(path, name), name, options),
-    );
-    return { type, files, digest: digestArtifact(files) };
-  }
-
-  #ingestFile(file: string, path: string, options: IngestOptions): ArtifactFile {
-    const { fs } = this.#platform;
-    const facts = fs.stat(file);
-    if (facts === undefined) throw new Error(`${file} went away while it was being stored.`);
-    const { digest, sizeBytes } = this.#ingestContent(file, facts, options);
-    return { path, digest, sizeBytes, isExecutable: facts.isExecutable };
-  }
-
-  /** What is hashed is what is stored: the file itself may be changing. */
-  #ingestContent(file: string, facts: FileFacts, options: IngestOptions): Content {
-    const { fs } = this.#platform;
-    if (facts.sizeBytes <= smallBytes) {
-      const bytes = fs.readBytes(file);
-      const digest = digestOf(bytes);
-      const content = { digest, sizeBytes: bytes.length };
-      this.#publishBlob(content, options, (temporary) => writeFile(fs, temporary, bytes, readOnly.file));
-      return content;
-    }
-    const copy = partialNameOf(join(this.dir, 'blobs', 'incoming'));
-    try {
-      withFolderOf(fs, copy, () => (options.move ? fs.rename(file, copy) : fs.copy(file, copy)));
-      const { sizeBytes } = fs.stat(copy) ?? facts;
-      const digest = hashFile(fs, copy, sizeBytes);
-      this.#publishBlob({ digest, sizeBytes }, options, (temporary) => {
-        fs.setMode(copy, readOnly.file);
-        fs.rename(copy, temporary);
-      });
-      return { digest, sizeBytes };
-    } finally {
-      fs.remove(copy);
-    }
-  }
-
-  /** `write` puts the content under a temporary name; nothing happens where the blob is there and whole. */
-  #publishBlob(
-    { digest, sizeBytes }: Content,
-    { mustLast }: IngestOptions,
-    write: (temporary: string) => void,
-  ): void {
-    const { fs } = this.#platform;
-    const blob = this.#blob(digest);
-    const there = fs.stat(blob);
-    // One of another size was damaged: it is replaced, since nobody may have looked at it yet.
-    if (there?.sizeBytes === sizeBytes && this.statCache.digest(blob, there) === digest) return;
-    const temporary = partialNameOf(blob);
-    try {
-      withFolderOf(fs, temporary, () => {
-        write(temporary);
-      });
-      fs.rename(temporary, blob);
-    } catch (error) {
-      fs.remove(temporary);
-      throw error;
-    }
-    const facts = fs.stat(blob);
-    if (facts !== undefined) this.statCache.rememberOwn(blob, facts, digest);
-    if (mustLast) this.#flusher.add(blob);
+    return this.#blobs.ingest(path, type, options);
   }
 
   /** The first file of an artifact that is missing or does not have its content any more; undefined when all is well. */
   findDamage(artifact: Artifact): StoreDamage | undefined {
-    for (const { digest } of artifact.files) {
-      try {
-        const found = this.statCache.digestIfThere(this.#blob(digest));
-        if (found === digest) continue;
-        return { digest, reason: found === undefined ? 'missing' : 'damaged' };
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') return { digest, reason: 'unreadable' };
-        if (code === 'ENOENT') return { digest, reason: 'missing' };
-        throw error;
-      }
-    }
-    return undefined;
+    return this.#blobs.findDamage(artifact);
   }
 
   /** Removes a damaged blob, so that the step that makes it again puts a good one in its place. */
   discard(digest: string): void {
-    this.#platform.fs.remove(this.#blob(digest));
+    this.#blobs.discard(digest);
   }
 
   /** A read-only folder (or file) with an artifact's content, made of links to the store's blobs. */
   materialize(artifact: Artifact): string {
-    const { fs } = this.#platform;
     const target = join(this.dir, 'artifacts', artifact.digest);
-    if (this.#isMaterialized(artifact, target)) return target;
+    if (this.#isMaterialized(artifact, target) && this.#claimFolder(target)) return target;
     const work = this.makeWorkFolder();
     for (const file of artifact.files) this.#place(file, join(work, nameInFolder(file)));
-    fs.remove(target);
-    withFolderOf(fs, target, () => fs.rename(work, target));
+    this.#putSafely(() => {
+      this.#replaceFolder(work, target, artifact);
+    });
     return target;
+  }
+
+  #claimFolder(folder: string): boolean {
+    const { fs, clock } = this.#platform;
+    return this.#putSafely(() => {
+      try {
+        fs.touch(folder, clock.now());
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Moves a folder into its place; a good one that another process made meanwhile stays, since a step may be reading it. */
+  #replaceFolder(work: string, target: string, artifact: Artifact): void {
+    const { fs } = this.#platform;
+    try {
+      withFolderOf(fs, target, () => fs.rename(work, target));
+      return;
+    } catch (error) {
+      if (fs.stat(target) === undefined) throw error;
+    }
+    if (this.#isMaterialized(artifact, target)) {
+      fs.remove(work);
+      return;
+    }
+    const old = this.makeWorkFolder();
+    fs.rename(target, join(old, 'old'));
+    fs.rename(work, target);
+    fs.remove(old);
   }
 
   #isMaterialized(artifact: Artifact, target: string): boolean {
     const { fs } = this.#platform;
-    if (fs.stat(target)?.kind !== 'folder') return false;
-    const names = listFiles(fs, target);
-    if (names.length !== artifact.files.length) return false;
-    return artifact.files.every(
-      (file, index) =>
-        names[index] === nameInFolder(file) &&
-        this.statCache.digestIfThere(join(target, nameInFolder(file))) === file.digest,
-    );
+    try {
+      const names = listFiles(fs, target);
+      if (names.length !== artifact.files.length) return false;
+      return artifact.files.every((file, index) => {
+        const path = join(target, nameInFolder(file));
+        const facts = fs.stat(path);
+        return (
+          facts?.kind === 'file' &&
+          names[index] === nameInFolder(file) &&
+          (!file.isExecutable || facts.isExecutable) &&
+          this.statCache.digest(path, facts) === file.digest
+        );
+      });
+    } catch {
+      return false; // It is not there or cannot be read, and is made anew.
+    }
   }
 
   #place(file: ArtifactFile, target: string): void {
     const { fs } = this.#platform;
-    const blob = this.#blob(file.digest);
+    const blob = this.#blobs.pathOf(file.digest);
     // A linked file shares its mode with the blob, which is not executable.
     if (file.isExecutable) {
       withFolderOf(fs, target, () => fs.copy(blob, target));
-      fs.setMode(target, readOnly.executable);
+      fs.setMode(target, 0o555);
       return;
     }
     const before = fs.stat(blob);
@@ -283,7 +225,7 @@ export class Store {
       if (!isFile) fs.makeFolder(work);
       for (const file of artifact.files) {
         const target = isFile ? work : join(work, file.path);
-        withFolderOf(fs, target, () => fs.copy(this.#blob(file.digest), target));
+        withFolderOf(fs, target, () => fs.copy(this.#blobs.pathOf(file.digest), target));
         fs.setMode(target, file.isExecutable ? 0o755 : 0o644);
       }
       // A file is replaced in one move; a folder cannot be.
@@ -295,15 +237,25 @@ export class Store {
     }
   }
 
-  /** The record under a fingerprint; undefined where there is none, or where it is not what was written. */
+  /** The record under a fingerprint; undefined where there is none, or none that can be trusted. */
   readAction(fingerprint: string): ActionRecord | undefined {
+    const found = this.#read(fingerprint);
+    return typeof found === 'string' ? undefined : found;
+  }
+
+  /** What is wrong with the record under a fingerprint; undefined where it is good, or not there. */
+  findRecordDamage(fingerprint: string): 'damaged' | 'unreadable' | undefined {
+    const found = this.#read(fingerprint);
+    return typeof found === 'string' && found !== 'missing' ? found : undefined;
+  }
+
+  #read(fingerprint: string): ActionRecord | StoreDamage['reason'] {
     try {
-      const text = readTextIfThere(this.#platform.fs, this.#action(fingerprint));
-      return text === undefined ? undefined : parseChecked(fingerprint, text);
+      const text = readTextIfThere(this.#platform.fs, actionFile(this.dir, fingerprint));
+      return text === undefined ? 'missing' : (parseAction(fingerprint, text) ?? 'damaged');
     } catch (error) {
-      // One that may not be read is a miss, as one that is not there.
-      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EIO') return undefined;
-      throw error;
+      if (isExhaustion(error)) throw error;
+      return 'unreadable';
     }
   }
 
@@ -323,8 +275,10 @@ export class Store {
 
   /** Publishes a step's result. */
   writeAction(fingerprint: string, action: ActionRecord): void {
-    const file = this.#action(fingerprint);
-    writeFileAtomically(this.#platform.fs, file, formatChecked(fingerprint, action));
+    const file = actionFile(this.dir, fingerprint);
+    const text = formatAction(fingerprint, action);
+    writeFileAtomically(this.#platform.fs, file, text);
+    this.#recordBytes += text.length;
     if (isWorthFlushing(action.durationMs)) this.#flusher.add(file);
     this.#pack?.add(formatCanonicalJson(action.record), { fingerprint, body: formatPacked(action) });
   }
@@ -332,6 +286,11 @@ export class Store {
   /** Reads the records of one pipeline's last run in one go; thousands of files take longer than one. */
   usePack(name: string): void {
     this.#pack = new ActionPack(this.#platform.fs, join(this.dir, 'last', `${name}.actions`));
+  }
+
+  /** Forgets the copies of records: a clean-up may have taken away what they say. */
+  forgetPack(): void {
+    this.#pack?.forget();
   }
 
   /** Waits until everything that was published would outlast a power failure. */
@@ -357,15 +316,3 @@ function formatPacked({ record: _record, ...rest }: ActionRecord): string {
 
 const parsePacked = (body: string): Omit<ActionRecord, 'record'> =>
   JSON.parse(body) as Omit<ActionRecord, 'record'>; // The line's checksum says that formatPacked wrote it.
-
-/** A record with a digest in front, of its own text and of the fingerprint that it stands for: any damage shows. */
-function formatChecked(fingerprint: string, action: ActionRecord): string {
-  const body = JSON.stringify(action);
-  return `${digestOf(fingerprint + body)} ${body}`;
-}
-
-function parseChecked(fingerprint: string, text: string): ActionRecord | undefined {
-  const body = text.slice(text.indexOf(' ') + 1);
-  if (!text.startsWith(`${digestOf(fingerprint + body)} `)) return undefined;
-  return JSON.parse(body) as ActionRecord; // Its checksum says that formatChecked wrote it.
-}

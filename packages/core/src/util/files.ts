@@ -40,12 +40,23 @@ export const makeUniqueName = (): string => `${process.pid}-${series}-${(count++
 /** The name under which a file is written before it is whole. */
 export const partialNameOf = (file: string): string => `${file}.${makeUniqueName()}.partial`;
 
+/** Puts a file in its place by a rename, also where a folder lies by mistake. */
+export function replaceFile(fs: FileSystem, from: string, to: string): void {
+  try {
+    fs.rename(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'EISDIR') throw error;
+    fs.remove(to);
+    fs.rename(from, to);
+  }
+}
+
 /** Writes a file so that whoever reads it finds the old content or the new one, never a part. */
 export function writeFileAtomically(fs: FileSystem, file: string, content: string | Uint8Array): void {
   const temporary = partialNameOf(file);
   try {
     writeFile(fs, temporary, content);
-    fs.rename(temporary, file);
+    replaceFile(fs, temporary, file);
   } catch (error) {
     fs.remove(temporary);
     throw error;
@@ -92,8 +103,7 @@ export function readChecked(fs: FileSystem, file: string): string | undefined {
     const bytes = whole.subarray(checksumLength);
     const isWhole = decoder.decode(whole.subarray(0, checksumLength)) === checksumOf(bytes);
     return isWhole ? decoder.decode(bytes) : undefined;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
+  } catch {
+    return undefined; // Such files only save time.
   }
 }

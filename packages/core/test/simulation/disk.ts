@@ -258,6 +258,12 @@ export class Disk {
         inode.mode = mode;
         inode.changedMs = Math.floor(this.now() / tickMs) * tickMs;
       },
+      touch: (path, modifiedMs) => {
+        faults.before('touch', path);
+        const inode = this.#get(path);
+        inode.modifiedMs = modifiedMs;
+        inode.changedMs = Math.floor(this.now() / tickMs) * tickMs;
+      },
       unlink: (path) => {
         faults.before('unlink', path);
         this.#unbind(path);
