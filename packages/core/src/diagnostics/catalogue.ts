@@ -70,13 +70,13 @@ export const catalogue = {
     'Write true or false, or put the text in quotes.',
   ),
   INCLUDE_UNREADABLE: entry(
-    'Included file cannot be read',
-    'A file that `include` or `extends` names is missing or cannot be read.',
+    'Named file cannot be read',
+    'A file that `include`, `extends` or `uses` names is missing or cannot be read.',
     'Check the path; it is relative to the file that names it.',
   ),
   INCLUDE_CYCLE: entry(
-    'Files include each other',
-    'A file includes or extends itself, directly or through others.',
+    'Files name each other',
+    'A file includes, extends or uses itself, directly or through others.',
     'Remove one of the links.',
   ),
   INCLUDE_CONFLICT: entry(
@@ -172,8 +172,8 @@ export const catalogue = {
     'Remove the repeated value.',
   ),
   MATRIX_TOO_LARGE: entry(
-    'Matrix is too large',
-    'A matrix has more instances than can be run.',
+    'Too many steps',
+    'A matrix, or the whole pipeline, has more instances than can be run.',
     'Use fewer values, or exclude some.',
   ),
   POOL_UNKNOWN: entry(
@@ -201,6 +201,21 @@ export const catalogue = {
     'Unknown step',
     'An input names a step that does not exist.',
     'Use the name of a step of this pipeline.',
+  ),
+  REFERENCE_INPUT: entry(
+    'Unknown input of the pipeline',
+    'A step reads `inputs.NAME`, and the pipeline declares no such input.',
+    'Use one of the inputs that the message names, or declare it under `inputs`.',
+  ),
+  PIPELINE_INPUT: entry(
+    'Pipeline needs an input',
+    'A pipeline that is made to be used by another one, because it needs an input, is run by itself.',
+    'Use it as a step of another pipeline, or make the input optional.',
+  ),
+  FILE_MISSING: entry(
+    'Input file is not there',
+    'A step reads a file that does not exist, and that no step before it writes.',
+    'Correct the path, or wire the step to the one that writes the file.',
   ),
   REFERENCE_PORT: entry(
     'Unknown output',

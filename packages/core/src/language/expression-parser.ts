@@ -6,7 +6,8 @@ export interface ExpressionSpan {
 
 /** An expression cannot be read or computed. */
 export class ExpressionError extends Error {
-  readonly kind: 'syntax' | 'name' | 'type' | 'secret';
+  /** `told` when it follows from a mistake that has been told already. */
+  readonly kind: 'syntax' | 'name' | 'type' | 'secret' | 'told';
   readonly span: ExpressionSpan;
   /** Names that could have been meant. */
   readonly known: readonly string[];

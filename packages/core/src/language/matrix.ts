@@ -63,16 +63,23 @@ export function expandMatrix(matrix: MatrixValues): readonly MatrixInstance[] {
   return [...added, ...own.map((values) => ({ axes: values, values }))];
 }
 
-function formatAxisValue(value: unknown): string {
+/** How the values of an axis were typed, by axis and canonical value: `1e-4` for 0.0001. */
+export type AxisSpellings = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+function formatAxisValue(value: unknown, typed: string | undefined): string {
+  if (typed !== undefined) return typed;
+  // These characters take ids and lists of ids apart.
   if (typeof value === 'string')
-    return /[\s,=@"]/.test(value) || value === '' ? JSON.stringify(value) : value;
+    return /[\s,=@"/\\[\]{}]/.test(value) || value === '' ? JSON.stringify(value) : value;
   if (typeof value !== 'object' || value === null) return String(value);
   const text = keyOf(value);
   return text.length <= 32 ? text : `#${digestOf(text).slice(0, 8)}`;
 }
 
 /** An instance's id: `train@lr=0.001,seed=1`. */
-export function formatInstanceId(step: string, axes: MatrixValues): string {
-  const parts = Object.entries(axes).map(([axis, value]) => `${axis}=${formatAxisValue(value)}`);
+export function formatInstanceId(step: string, axes: MatrixValues, spellings: AxisSpellings): string {
+  const parts = Object.entries(axes).map(
+    ([axis, value]) => `${axis}=${formatAxisValue(value, spellings.get(axis)?.get(keyOf(value)))}`,
+  );
   return parts.length === 0 ? step : `${step}@${parts.join(',')}`;
 }

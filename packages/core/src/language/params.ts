@@ -4,6 +4,7 @@ import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
 import { evaluateValue } from './evaluate-value.ts';
 import { describeSchema, explainSchemaErrors, showValue } from './explain-schema.ts';
+import { unknownValue } from './expression.ts';
 import { validateValue } from './schema-validator.ts';
 import type { Tree } from './tree.ts';
 import { entryOf } from './tree.ts';
@@ -47,6 +48,10 @@ export interface ParamParts {
   /** What else expressions in params see: `env`, `secrets`, `run`. */
   readonly scope: Fields;
   readonly report: Report;
+  /** The step that uses this pipeline file; absent for the pipeline that is run. */
+  readonly user?: { readonly file: string; readonly range: SourceRange };
+  /** True where a param without a value is no mistake, since the pipeline is only checked. */
+  readonly isOpen?: boolean;
 }
 
 /** The final values of all params: defaults, overrides, expressions computed, declarations checked. */
@@ -73,7 +78,7 @@ class ParamResolver {
     const start = this.#open.indexOf(name);
     if (start !== -1) {
       this.#reportCycle([...this.#open.slice(start), name]);
-      return null;
+      return unknownValue;
     }
     this.#open.push(name);
     const value = this.#resolve(name);
@@ -111,7 +116,7 @@ class ParamResolver {
   }
 
   #resolve(name: string): unknown {
-    const { document, overrides, report } = this.#parts;
+    const { document, overrides } = this.#parts;
     const path = ['params', name];
     const tree = entryOf(entryOf(document.tree, 'params')?.value, name)?.value;
     const written = (document.value as { readonly params: Fields }).params[name]; // The names were read from it.
@@ -120,23 +125,53 @@ class ParamResolver {
     const defaultPath = isTyped ? [...path, 'default'] : path;
     const fallback = isTyped ? written['default'] : written;
     if (isTyped && override === undefined && !('default' in written)) {
-      report({
-        code: 'PARAM_MISSING',
-        severity: 'error',
-        message: `The param "${name}" has no value: it is declared without a default.`,
-        range: document.rangeOfKey(path),
-        help: `Give it with \`--set ${name}=...\`, or add a default, which must be ${describeSchema(written)}.`,
-      });
-      return null;
+      if (this.#parts.isOpen !== true) this.#reportMissing(name, written);
+      return unknownValue;
     }
     const value =
       override === undefined
-        ? evaluateValue(fallback, defaultPath, { scope: this.#scope(), document, report })
+        ? this.#evaluate(fallback, defaultPath)
         : this.#convert(override, isTyped ? written : {});
+    if (value === undefined) return unknownValue;
     const schema = isTyped ? written : scalarSchema(fallback);
-    const errors = schema === undefined || value === undefined ? [] : validateValue(schema, value);
-    if (errors.length > 0) this.#explain(name, value, override, schema ?? {}, document.rangeOf(defaultPath));
-    return value;
+    if (schema === undefined || validateValue(schema, value).length === 0) return value;
+    this.#explain(name, value, override, schema, document.rangeOf(defaultPath));
+    return unknownValue;
+  }
+
+  /** Undefined, and told, when an expression cannot be computed. */
+  #evaluate(written: unknown, path: readonly string[]): unknown {
+    const { document, report } = this.#parts;
+    let isBroken = false;
+    const value = evaluateValue(written, path, {
+      scope: this.#scope(),
+      document,
+      report: (diagnostic) => {
+        isBroken = true;
+        report(diagnostic);
+      },
+      onTold: () => {
+        isBroken = true;
+      },
+    });
+    return isBroken ? undefined : value;
+  }
+
+  #reportMissing(name: string, schema: Fields): void {
+    const { document, report, user } = this.#parts;
+    const declared = document.rangeOfKey(['params', name]);
+    const must = `which must be ${describeSchema(schema)}`;
+    report({
+      code: 'PARAM_MISSING',
+      severity: 'error',
+      message: `The param "${name}"${user === undefined ? '' : ` of ${user.file}`} has no value: it is declared without a default.`,
+      range: user?.range ?? declared,
+      ...(user === undefined ? {} : { notes: [{ message: `"${name}" is declared here.`, range: declared }] }),
+      help:
+        user === undefined
+          ? `Give it with \`--set ${name}=...\`, or add a default, ${must}.`
+          : `Add \`with: { ${name}: ... }\`, ${must}.`,
+    });
   }
 
   #convert(override: ParamOverride, schema: Fields): unknown {

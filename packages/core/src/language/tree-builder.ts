@@ -103,8 +103,7 @@ export class TreeBuilder {
     }
     if (typeof value === 'string' || typeof value === 'boolean' || value === null)
       return { kind: 'scalar', range, value, isPlain: node.type === 'PLAIN' };
-    if (typeof value === 'number' && Number.isFinite(value))
-      return { kind: 'scalar', range, value, isPlain: true };
+    if (typeof value === 'number' && Number.isFinite(value)) return this.#number(node.source, value, range);
     this.#error(
       'YAML_VALUE',
       `${this.#source.text.slice(range.start, range.end)} has no meaning in a pipeline.`,
@@ -112,6 +111,18 @@ export class TreeBuilder {
       'Write a finite number, or put the text in quotes.',
     );
     return this.#empty(range);
+  }
+
+  #number(typed: string | undefined, value: number, range: SourceRange): Tree {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?\d+$/.test(typed ?? ''))
+      this.#error(
+        'YAML_VALUE',
+        `The number ${typed ?? ''} has more digits than can be kept; it would become ${value}.`,
+        range,
+        'Put it in quotes where it is a name, or write fewer digits.',
+      );
+    const isOther = typed !== undefined && typed !== String(value);
+    return { kind: 'scalar', range, value, isPlain: true, ...(isOther ? { typed } : {}) };
   }
 
   #list(node: YAMLSeq): { readonly tree: Tree; readonly size: number } {
