@@ -38,6 +38,16 @@ export const catalogue = {
     'A line is indented with a tab, which YAML does not allow.',
     'Indent with spaces.',
   ),
+  YAML_CHARACTER: entry(
+    'Control character',
+    'The file has a character that YAML does not allow, such as NUL or an escape.',
+    'Remove the character.',
+  ),
+  YAML_DEPTH: entry(
+    'Nested too deeply',
+    'Lists and maps are nested deeper than a pipeline can need.',
+    'Close the brackets, or write the value in fewer levels.',
+  ),
   YAML_DUPLICATE_KEY: entry(
     'Key stands twice',
     'One map has the same key twice; only one of them could count.',
@@ -97,7 +107,7 @@ export const catalogue = {
   ),
   NAME_INVALID: entry(
     'Name has a forbidden character',
-    'A name of a step, param or axis has a blank or one of the characters . @ , = /.',
+    'A name of a step, param, axis, pool, input or output has a blank, an invisible character or one of . @ , = / " { } [ ].',
     'Use letters, digits, - and _.',
   ),
   SCHEDULE_INVALID: entry(

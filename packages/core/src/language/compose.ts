@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
-import { isDeclaration } from './params.ts';
+import { isDeclaration } from './param-declaration.ts';
 import type { MapTree, ScalarTree, Tree, TreeEntry } from './tree.ts';
 import { entryOf, mergeTrees, withEntries, withoutKeys } from './tree.ts';
 

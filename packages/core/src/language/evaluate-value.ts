@@ -61,9 +61,11 @@ function explainExpression(
       ? `Did you mean "${nearest}"?`
       : known !== ''
         ? `Known are ${known}.`
-        : error.kind === 'secret'
-          ? 'Let the whole value be `${{ secrets.NAME }}`.'
-          : undefined;
+        : error.kind === 'syntax' && word === '='
+          ? 'Write `==`.'
+          : error.kind === 'secret'
+            ? 'Let the whole value be `${{ secrets.NAME }}`.'
+            : undefined;
   return {
     code: codes[error.kind],
     severity: 'error',

@@ -5,8 +5,8 @@ import type { ParsedDocument } from './document.ts';
 import { evaluateValue } from './evaluate-value.ts';
 import { describeSchema, explainSchemaErrors, showValue } from './explain-schema.ts';
 import { unknownValue } from './expression.ts';
+import { checkDeclaration, isDeclaration } from './param-declaration.ts';
 import { validateValue } from './schema-validator.ts';
-import type { Tree } from './tree.ts';
 import { entryOf } from './tree.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -14,23 +14,6 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'array', 'object']);
-
-/** What a typed declaration of a param may say, all of it words of JSON Schema. */
-const declarationKeys: ReadonlySet<string> = new Set(
-  `type default description enum minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern items
-  minItems maxItems examples title`.split(/\s+/),
-);
-
-/** True for `{ type: integer, default: 3, ... }`; any other map is a value. */
-export function isDeclaration(tree: Tree): boolean {
-  if (tree.kind !== 'map') return false;
-  const type = entryOf(tree, 'type')?.value;
-  const isTyped = type?.kind === 'scalar' && types.has(type.value);
-  const isChoice = entryOf(tree, 'enum')?.value.kind === 'list';
-  return (isTyped || isChoice) && [...tree.entries.keys()].every((key) => declarationKeys.has(key));
-}
 
 /** A value of a param that comes from outside the pipeline. */
 export interface ParamOverride {
@@ -124,6 +107,11 @@ class ParamResolver {
     const override = overrides.get(name);
     const defaultPath = isTyped ? [...path, 'default'] : path;
     const fallback = isTyped ? written['default'] : written;
+    if (isTyped) {
+      const wrong = checkDeclaration(written, path, document);
+      wrong.forEach(this.#parts.report);
+      if (wrong.length > 0) return unknownValue;
+    }
     if (isTyped && override === undefined && !('default' in written)) {
       if (this.#parts.isOpen !== true) this.#reportMissing(name, written);
       return unknownValue;

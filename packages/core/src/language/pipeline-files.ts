@@ -5,13 +5,13 @@ import type { SourceRange } from '../diagnostics/source.ts';
 import { Composer, applyDefaults, applyProfile, resolveFile } from './compose.ts';
 import type { ParsedDocument } from './document.ts';
 import { makeDocument, parseDocument } from './document.ts';
-import { explainSchemaErrors } from './explain-schema.ts';
+import { explainName, explainSchemaErrors } from './explain-schema.ts';
 import { pipelineSchema } from './pipeline-schema.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import { readSource } from './read-source.ts';
 import { validateValue } from './schema-validator.ts';
 import { isWordLikeTruth } from './tree-builder.ts';
-import type { MapTree } from './tree.ts';
+import type { MapTree, Tree } from './tree.ts';
 import { entryOf } from './tree.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -181,9 +181,28 @@ export class PipelineFiles {
   }
 }
 
+/** Maps whose keys are names that something else refers to. */
+const namedMaps: readonly string[] = ['params', 'inputs', 'outputs', 'pools', 'profiles', 'steps'];
+
+/**
+ * Names that look alike must be alike: a name that is typed composes its letters, one that is pasted may not.
+ * References and expressions are composed when they are read.
+ */
+function checkForms(document: ParsedDocument, report: Report): void {
+  const check = (path: readonly string[], tree: Tree | undefined): void => {
+    for (const name of tree?.kind === 'map' ? tree.entries.keys() : [])
+      if (name !== name.normalize('NFC')) report(explainName(name, path, document));
+  };
+  for (const key of namedMaps) check([key], entryOf(document.tree, key)?.value);
+  const steps = entryOf(document.tree, 'steps')?.value;
+  for (const [name, { value }] of steps?.kind === 'map' ? steps.entries : [])
+    check(['steps', name, 'matrix'], entryOf(value, 'matrix')?.value);
+}
+
 function validateShape(document: ParsedDocument, report: Report): void {
   const errors = validateValue(pipelineSchema, document.value);
   explainSchemaErrors(errors, document, wording).forEach(report);
+  checkForms(document, report);
   const params = entryOf(document.tree, 'params')?.value;
   if (params?.kind !== 'map') return;
   for (const [name, { value }] of params.entries) {

@@ -1,11 +1,10 @@
 /** The JSON Schema (draft-07) of a pipeline file; params of steps are checked by their plugins' own. */
+import { nameSource, stepNameSource } from './names.ts';
+
 const name = { type: 'string', minLength: 1 } as const;
 
-/** Names stand in references and in ids, where these characters have a meaning. */
-const names = {
-  pattern: '^[^\\s.@,=/]+$',
-  description: 'a name of letters, digits, - and _',
-} as const;
+const names = { pattern: nameSource, description: 'a name of letters, digits, - and _' } as const;
+const stepNames = { ...names, pattern: stepNameSource } as const;
 
 /** A text with an expression in it, which is computed before the value is checked again. */
 export const expressionPattern = '\\$\\{\\{';
@@ -345,6 +344,6 @@ export const pipelineSchema = {
       additionalProperties: profile,
     },
     schedule,
-    steps: { type: 'object', minProperties: 1, propertyNames: names, additionalProperties: step },
+    steps: { type: 'object', minProperties: 1, propertyNames: stepNames, additionalProperties: step },
   },
 } as const;
