@@ -55,6 +55,8 @@ const orList = (items: readonly string[]): string =>
 /** What a value must be, in words, from its schema. */
 export function describeSchema(schema: Schema): string {
   const union = [schema['anyOf'] ?? schema['oneOf'] ?? []].flat().filter(isRecord);
+  // What people call it, where its type says too little.
+  if (typeof schema['title'] === 'string') return schema['title'];
   const constants = union.flatMap((item) => ('const' in item ? [item['const']] : []));
   if (Array.isArray(schema['enum']))
     return `one of ${orList(schema['enum'].map((choice) => JSON.stringify(choice)))}`;
@@ -108,7 +110,12 @@ const isUnion = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || ke
 function chooseInUnions(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const dropped = new Set<ErrorObject>();
   for (const union of errors.filter(isUnion)) {
-    const inside = errors.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/`));
+    // The same part of a schema may have checked several values.
+    const inside = errors.filter(
+      (error) =>
+        error.schemaPath.startsWith(`${union.schemaPath}/`) &&
+        `${error.instancePath}/`.startsWith(`${union.instancePath}/`),
+    );
     const branches = Map.groupBy(
       inside,
       (error) => error.schemaPath.slice(union.schemaPath.length + 1).split('/')[0],

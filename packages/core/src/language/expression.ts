@@ -31,7 +31,8 @@ interface FunctionRule {
   readonly apply: (...values: readonly unknown[]) => unknown;
 }
 
-const toText = (value: unknown): string =>
+/** A value as it is put into a longer text. */
+export const toText = (value: unknown): string =>
   typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 
 const functions: Readonly<Record<string, FunctionRule>> = {

@@ -6,7 +6,7 @@ import { evaluateValue, readCondition, reportExpression } from './evaluate-value
 import type { Expression } from './expression-parser.ts';
 import { ExpressionError, parseExpression } from './expression-parser.ts';
 import type { Scope } from './expression.ts';
-import { checkNames, evaluate, hasSecret } from './expression.ts';
+import { checkNames, evaluate, hasSecret, toText } from './expression.ts';
 import { partsOf, replaceMetrics } from './metric-names.ts';
 import type { TreePath } from './tree.ts';
 
@@ -20,7 +20,9 @@ const probe = 0.731_058_578_630_004_9;
 function captureValues(expression: Expression, scope: Scope): JsonObject {
   const captured: Record<string, unknown> = {};
   const visit = (part: Expression): void => {
+    if (part.kind === 'name' && part.name === 'metrics') return;
     if (part.kind === 'member' && part.of.kind === 'name' && part.key.kind === 'literal') {
+      if (part.of.name === 'metrics') return;
       const root = scope[part.of.name] as Readonly<Record<string, unknown>>; // Names have been checked.
       const known = captured[part.of.name] as Readonly<Record<string, unknown>> | undefined; // Set below.
       const key = String(part.key.value);
@@ -41,13 +43,14 @@ function readCheck(
   const condition = readCondition(text, path, parts);
   if (condition === undefined) return undefined;
   try {
-    const probed = replaceMetrics(parseExpression(condition.text), parts.scope, (_, span) => ({
+    const expression = parseExpression(condition.text);
+    const probed = replaceMetrics(expression, parts.scope, (_, span) => ({
       kind: 'literal',
       value: probe,
       ...span,
     }));
     checkGateNames(probed, parts.scope);
-    const values = captureValues(probed, parts.scope);
+    const values = captureValues(expression, parts.scope);
     const whole = { start: 0, end: condition.text.length };
     if (hasSecret(values)) throw new ExpressionError('secret', 'A gate cannot read a secret.', whole);
     const result = evaluate(probed, parts.scope);

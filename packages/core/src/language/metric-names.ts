@@ -2,7 +2,7 @@
 import type { Expression, ExpressionSpan } from './expression-parser.ts';
 import { ExpressionError } from './expression-parser.ts';
 import type { Scope } from './expression.ts';
-import { evaluate } from './expression.ts';
+import { checkNames, evaluate } from './expression.ts';
 
 /** What an expression has in the place of a metric. */
 export type ReplaceMetric = (name: string, span: ExpressionSpan) => Expression;
@@ -17,6 +17,7 @@ function readMetricName(expression: Expression, scope: Scope): string | undefine
   const isRoot = expression.of.kind === 'name' && expression.of.name === 'metrics';
   const before = isRoot ? '' : readMetricName(expression.of, scope);
   if (before === undefined) return undefined;
+  checkNames(expression.key, scope);
   const key = evaluate(expression.key, scope);
   if (typeof key !== 'string' && typeof key !== 'number') return refuseBare(expression.key);
   return before === '' ? String(key) : `${before}.${key}`;

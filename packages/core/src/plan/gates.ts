@@ -122,6 +122,16 @@ class Judge {
     return [...names].map((name) => `metrics.${name} is ${String(this.#metrics[name])}`).join(' and ');
   }
 
+  /** `metrics.card.f1` for `metrics[params.class].f1`. */
+  #nameMetric(piece: Expression): string {
+    let text = this.#gate.check.slice(piece.start, piece.end);
+    replaceMetrics(piece, this.#gate.values, (name, span) => {
+      if (span.start === piece.start) text = `metrics.${name}`;
+      return { kind: 'literal', value: null, ...span };
+    });
+    return text;
+  }
+
   /** The text of a part as written, with values in the place of `params.x` and all else that is known. */
   #format(part: Expression): string {
     const { check, values } = this.#gate;
@@ -134,7 +144,8 @@ class Judge {
     const visit = (piece: Expression): void => {
       if (piece.kind === 'literal') return;
       if (!readsMetrics(piece)) put(piece, formatKnown(evaluate(piece, values)));
-      else if (piece.kind !== 'member') partsOf(piece).forEach(visit);
+      else if (piece.kind === 'member') put(piece, this.#nameMetric(piece));
+      else partsOf(piece).forEach(visit);
     };
     if (readsMetrics(part)) visit(part);
     return `${pieces.join('')}${check.slice(at, part.end)}`.replaceAll(/\s+/g, ' ');
