@@ -54,13 +54,15 @@ export function formatPlace(range: SourceRange): string {
   return `${escapeUnsafe(range.source.file)}:${line}:${column}`;
 }
 
-/** Characters that take two columns in a terminal: Hangul, kana, Han and wide forms. */
+/** Characters that take two columns in a terminal: Hangul, kana, Han, wide forms and emoji. */
 const isWide = (character: string): boolean =>
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
     character,
   );
+/** Marks stand on the character before them. */
+const isMark = (character: string): boolean => /[\p{Mn}\p{Me}\u200d]/u.test(character);
 const columnsOf = (text: string): number =>
-  [...text].reduce((sum, character) => sum + (isWide(character) ? 2 : 1), 0);
+  [...text].reduce((sum, character) => sum + (isWide(character) ? 2 : isMark(character) ? 0 : 1), 0);
 
 /** Characters that move the cursor, hide text or turn its direction: a message shows them and does not obey them. */
 const unsafe = /[\0-\x08\v\f\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069]/g;
@@ -85,7 +87,7 @@ function formatFrame(range: SourceRange): readonly [string, string] {
     .replaceAll(unsafe, '\uFFFD');
   const at = Math.min(range.start - start, line.length);
   const shift = at <= maxFrameColumns * 0.8 ? 0 : at - maxFrameColumns / 2;
-  const shown = line.slice(shift, shift + maxFrameColumns);
+  const shown = line.slice(shift, shift + maxFrameColumns).trimEnd();
   const gutter = String(number).padStart(5);
   const before = columnsOf(line.slice(shift, at));
   const marked = columnsOf(line.slice(at, Math.max(at, range.end - start)));
