@@ -191,14 +191,15 @@ function explainError(error: ErrorObject, locator: Locator, options: ExplainOpti
 }
 
 /** Names that mean something else wherever they stand. */
-const reservedNames: Readonly<Record<string, string>> = {
-  inputs: 'references use it for what the pipeline is given',
-  __proto__: 'it has a meaning of its own in JavaScript',
-};
+const reservedNames: ReadonlyMap<string, string> = new Map([
+  ['inputs', 'references use it for what the pipeline is given'],
+  ['__proto__', 'it has a meaning of its own in JavaScript'],
+]);
 
 /** What is wrong with a name, in words. */
 function findNameProblem(name: string): string {
-  if (Object.hasOwn(reservedNames, name)) return reservedNames[name] ?? '';
+  const reserved = reservedNames.get(name);
+  if (reserved !== undefined) return reserved;
   const wrong = [...name].find((character) => !namePattern.test(character));
   if (wrong === undefined) return 'its letters and their marks are written apart (not in Unicode form NFC)';
   if (/\s/.test(wrong)) return 'it has a blank';
@@ -213,7 +214,7 @@ export function explainName(name: string, path: readonly string[], locator: Loca
     namePattern.test(character) ? character : '-',
   );
   const better = allowed.join('').replaceAll(/-+/g, '-').replaceAll(/^-|-$/g, '');
-  const isReserved = Object.hasOwn(reservedNames, name);
+  const isReserved = reservedNames.has(name);
   return {
     code: 'NAME_INVALID',
     severity: 'error',

@@ -93,9 +93,7 @@ export function readGates(specs: readonly GateSpec[], path: TreePath, parts: Eva
       {
         ...check,
         place,
-        ...(message === undefined
-          ? {}
-          : { message: typeof message === 'string' ? message : JSON.stringify(message) }),
+        ...(message === undefined ? {} : { message: toText(message) }),
       },
     ];
   });

@@ -22,7 +22,7 @@ const isRecord = (value: unknown): value is MatrixValues =>
 export const keyOf = (value: unknown): string => formatCanonicalJson(value);
 
 const agree = (values: MatrixValues, pattern: MatrixValues, axes: readonly string[]): boolean =>
-  axes.every((axis) => !(axis in pattern) || keyOf(values[axis]) === keyOf(pattern[axis]));
+  axes.every((axis) => !Object.hasOwn(pattern, axis) || keyOf(values[axis]) === keyOf(pattern[axis]));
 
 const recordsOf = (value: unknown): readonly MatrixValues[] =>
   Array.isArray(value) ? value.filter(isRecord) : [];

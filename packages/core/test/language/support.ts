@@ -213,9 +213,9 @@ export async function explain(files: Files, parts: LoadParts = {}): Promise<stri
 }
 
 /** The graph of a pipeline without errors. */
-export async function graphOf(files: Files, options: Partial<LoadOptions> = {}): Promise<Graph> {
+export async function graphOf(files: Files, options: LoadParts = {}): Promise<Graph> {
   const result = await load(files, options);
-  if (result.ok) return result.graph;
+  if (result.ok && result.diagnostics.every(({ severity }) => severity === 'warning')) return result.graph;
   throw new Error(result.diagnostics.map((diagnostic) => formatDiagnostic(diagnostic)).join('\n\n'));
 }
 
