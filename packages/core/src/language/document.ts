@@ -42,6 +42,15 @@ export function makeDocument(tree: Tree): ParsedDocument {
   };
 }
 
+/** Finds places below a value. */
+export const locateIn = (
+  document: ParsedDocument,
+  path: TreePath,
+): Pick<ParsedDocument, 'rangeOf' | 'rangeOfKey'> => ({
+  rangeOf: (inner) => document.rangeOf([...path, ...inner]),
+  rangeOfKey: (inner) => document.rangeOfKey([...path, ...inner]),
+});
+
 const isSeveralLines = ({ source, start, end }: SourceRange): boolean =>
   source.text.slice(start, end).trimEnd().includes('\n');
 

@@ -56,7 +56,7 @@ const orList = (items: readonly string[]): string =>
 export function describeSchema(schema: Schema): string {
   const union = [schema['anyOf'] ?? schema['oneOf'] ?? []].flat().filter(isRecord);
   // What people call it, where its type says too little.
-  if (typeof schema['title'] === 'string') return schema['title'];
+  if (typeof schema['$comment'] === 'string') return schema['$comment'];
   const constants = union.flatMap((item) => ('const' in item ? [item['const']] : []));
   if (Array.isArray(schema['enum']))
     return `one of ${orList(schema['enum'].map((choice) => JSON.stringify(choice)))}`;

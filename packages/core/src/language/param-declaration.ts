@@ -2,6 +2,7 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
+import { locateIn } from './document.ts';
 import { explainSchemaErrors } from './explain-schema.ts';
 import { validateValue } from './schema-validator.ts';
 import type { Tree, TreePath } from './tree.ts';
@@ -85,17 +86,17 @@ export function checkDeclaration(
   path: TreePath,
   document: ParsedDocument,
 ): readonly Diagnostic[] {
-  const locator = {
-    rangeOf: (inner: readonly string[]) => document.rangeOf([...path, ...inner]),
-    rangeOfKey: (inner: readonly string[]) => document.rangeOfKey([...path, ...inner]),
-  };
   const options = {
     owner: `"${path.join('.')}"`,
     prefix: path.map(String),
     noun: 'key',
     codes: { wrong: 'WRONG_TYPE', unknown: 'UNKNOWN_KEY' },
   } as const;
-  const found = explainSchemaErrors(validateValue(declarationSchema, written), locator, options);
+  const found = explainSchemaErrors(
+    validateValue(declarationSchema, written),
+    locateIn(document, path),
+    options,
+  );
   if (!isRecord(written)) return found;
   const { type, pattern, items, properties } = written;
   const meant = typeof type === 'string' && Object.hasOwn(synonyms, type) ? synonyms[type] : undefined;

@@ -2,7 +2,9 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
+import { locateIn } from './document.ts';
 import { evaluateValue } from './evaluate-value.ts';
+import type { Locator } from './explain-schema.ts';
 import { describeSchema, explainSchemaErrors, showValue } from './explain-schema.ts';
 import { unknownValue } from './expression.ts';
 import { checkDeclaration, isDeclaration } from './param-declaration.ts';
@@ -20,8 +22,8 @@ export interface ParamOverride {
   readonly value: unknown;
   /** As it was typed on a command line, which knows no types. */
   readonly text?: string;
-  /** Where it stands in a params file. */
-  readonly range?: SourceRange;
+  /** Where it, and what is in it, stands in a file. */
+  readonly locator?: Locator;
 }
 
 /** What resolving params needs. */
@@ -123,7 +125,7 @@ class ParamResolver {
     if (value === undefined) return unknownValue;
     const schema = isTyped ? written : scalarSchema(fallback);
     if (schema === undefined || validateValue(schema, value).length === 0) return value;
-    this.#explain(name, value, override, schema, document.rangeOf(defaultPath));
+    this.#explain(name, value, override, schema);
     return unknownValue;
   }
 
@@ -167,28 +169,30 @@ class ParamResolver {
     return override.text !== undefined && schema['type'] === 'string' ? override.text : override.value;
   }
 
-  #explain(
-    name: string,
-    value: unknown,
-    override: ParamOverride | undefined,
-    schema: Fields,
-    own: SourceRange,
-  ): void {
-    const from = override?.text === undefined ? '' : ' on the command line';
-    const range = override === undefined ? own : override.range;
-    const [detail] = explainSchemaErrors(
-      validateValue(schema, value),
-      { rangeOf: () => own, rangeOfKey: () => own },
-      { owner: `The param "${name}"`, noun: 'key', codes: { wrong: 'PARAM_VALUE', unknown: 'PARAM_VALUE' } },
-    );
-    this.#parts.report({
-      code: 'PARAM_VALUE',
-      severity: 'error',
-      message: `The param "${name}" must be ${describeSchema(schema)}, but is ${showValue(value)}${from}.`,
-      ...(range === undefined ? {} : { range }),
-      ...(override === undefined ? {} : { notes: [{ message: `"${name}" is declared here.`, range: own }] }),
-      ...(detail?.help === undefined ? {} : { help: detail.help }),
+  #explain(name: string, value: unknown, override: ParamOverride | undefined, schema: Fields): void {
+    const { document, report } = this.#parts;
+    const path = 'default' in schema ? ['params', name, 'default'] : ['params', name];
+    const own = locateIn(document, path);
+    const locator = override === undefined ? own : override.locator;
+    // A default that is wrong is no example of what is right.
+    const { default: fallback, ...rest } = schema;
+    const shown = override === undefined || fallback === undefined ? rest : { ...rest, default: fallback };
+    const errors = explainSchemaErrors(validateValue(shown, value), locator ?? own, {
+      owner: `The param "${name}"`,
+      prefix: [name],
+      noun: 'key',
+      codes: { wrong: 'PARAM_VALUE', unknown: 'PARAM_VALUE' },
     });
+    const notes =
+      override === undefined
+        ? {}
+        : { notes: [{ message: `"${name}" is declared here.`, range: own.rangeOf([]) }] };
+    for (const { range, message, ...error } of errors)
+      report(
+        locator === undefined
+          ? { ...error, message: message.replace(/\.$/, ' on the command line.'), ...notes }
+          : { ...error, message, ...(range === undefined ? {} : { range }), ...notes },
+      );
   }
 }
 
@@ -216,7 +220,7 @@ export function collectFromFile(
     return result;
   }
   for (const [name, value] of Object.entries(document.value)) {
-    if (names.includes(name)) result.set(name, { value, range: document.rangeOf([name]) });
+    if (names.includes(name)) result.set(name, { value, locator: locateIn(document, [name]) });
     else
       report({
         code: 'PARAMS_FILE',

@@ -112,14 +112,14 @@ const gates = {
       {
         type: 'string',
         minLength: 1,
-        title: 'a condition such as metrics.accuracy >= 0.9',
+        $comment: 'a condition such as metrics.accuracy >= 0.9',
         examples: ['metrics.accuracy >= 0.9'],
       },
       {
         type: 'object',
         additionalProperties: false,
         required: ['check'],
-        title: 'a map with "check" and "message"',
+        $comment: 'a map with "check" and "message"',
         properties: {
           check: {
             ...name,
@@ -217,7 +217,7 @@ const inputs = {
     type: 'object',
     additionalProperties: false,
     required: ['type'],
-    title: 'a map with "type"',
+    $comment: 'a map with "type"',
     properties: {
       type: { ...name, description: 'The type of the artifact.', examples: ['dataset'] },
       optional: { type: 'boolean', description: 'True for an input that may be left out.' },
@@ -230,7 +230,7 @@ const inputs = {
 const reference = {
   type: 'string',
   minLength: 1,
-  title: 'a step and its port, such as train.trained',
+  $comment: 'a step and its port, such as train.trained',
   examples: ['train.trained'],
 } as const;
 
@@ -245,7 +245,7 @@ const outputs = {
         type: 'object',
         additionalProperties: false,
         required: ['from'],
-        title: 'a map with "from" and "type"',
+        $comment: 'a map with "from" and "type"',
         properties: {
           from: reference,
           type: { ...name, description: 'The type of the artifact, which is checked.' },

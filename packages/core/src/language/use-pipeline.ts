@@ -1,7 +1,7 @@
 /** A step that uses a pipeline file: its params, its settings, and the steps inside. */
 import { applyDefaults } from './compose.ts';
 import type { ParsedDocument } from './document.ts';
-import { makeDocument } from './document.ts';
+import { locateIn, makeDocument } from './document.ts';
 import { evaluateValue } from './evaluate-value.ts';
 import type { Scope } from './expression.ts';
 import type { ParamOverride, ParamParts } from './params.ts';
@@ -63,7 +63,7 @@ export function readUse(used: PipelineFile, site: StepSite): PipelineUse | undef
     const isWritten = Object.hasOwn(spec.with ?? {}, name);
     const at = [...path, 'with', name];
     if (names.includes(name))
-      overrides.set(name, { value, ...(isWritten ? { range: document.rangeOf(at) } : {}) });
+      overrides.set(name, { value, ...(isWritten ? { locator: locateIn(document, at) } : {}) });
     else
       shared.report({
         code: 'PARAM_UNKNOWN',
