@@ -57,7 +57,9 @@ export function expandMatrix(matrix: MatrixValues): readonly MatrixInstance[] {
   const included = recordsOf(matrix['include']);
   const added = kept.map((values): MatrixInstance => {
     const extra = included.filter((pattern) => agree(values, pattern, names));
-    return { axes: values, values: Object.assign({}, ...extra, values) as MatrixValues }; // Records give a record.
+    // A spread keeps a key such as __proto__ an ordinary one.
+    const joined = [...extra, values].reduce((all, more) => ({ ...all, ...more }), {});
+    return { axes: values, values: joined };
   });
   const own = included.filter((pattern) => !kept.some((values) => agree(values, pattern, names)));
   return [...added, ...own.map((values) => ({ axes: values, values }))];

@@ -99,7 +99,7 @@ const matrix = {
   },
   additionalProperties: {
     anyOf: [{ type: 'array', minItems: 1 }, expression],
-    description: 'the values of this axis as a list',
+    $comment: 'a list of values, or an expression that gives one',
     examples: ['[1, 2]'],
   },
 } as const;
@@ -201,7 +201,7 @@ const pools = {
     items: {
       type: ['string', 'integer'],
       minLength: 1,
-      description: 'the name of a device',
+      $comment: 'the name of a device',
       examples: ['0'],
     },
     description: 'a number, a size such as 16GB, or a list of devices',
