@@ -1,6 +1,7 @@
 export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
+export { explainCode, formatReference } from './diagnostics/reference.ts';
 export type {
   ArtifactSummary,
   Event,

@@ -86,7 +86,8 @@ function formatFrame(range: SourceRange): readonly [string, string] {
     .replaceAll(/[\t\uFEFF]/g, ' ')
     .replaceAll(unsafe, '\uFFFD');
   const at = Math.min(range.start - start, line.length);
-  const shift = at <= maxFrameColumns * 0.8 ? 0 : at - maxFrameColumns / 2;
+  const isShort = line.length <= maxFrameColumns || at <= maxFrameColumns * 0.8;
+  const shift = isShort ? 0 : at - maxFrameColumns / 2;
   const shown = line.slice(shift, shift + maxFrameColumns).trimEnd();
   const gutter = String(number).padStart(5);
   const before = columnsOf(line.slice(shift, at));

@@ -266,7 +266,12 @@ const profile = {
     defaults,
     steps: {
       type: 'object',
-      additionalProperties: { type: 'object', additionalProperties: false, properties: stepProperties },
+      additionalProperties: {
+        type: ['object', 'null'],
+        additionalProperties: false,
+        description: 'What changes in the step; nothing removes it.',
+        properties: stepProperties,
+      },
     },
   },
 } as const;

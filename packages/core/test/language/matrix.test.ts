@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { selectSteps } from '../../src/graph/select-steps.ts';
 import { splitTargets } from '../../src/graph/step-id.ts';

@@ -198,8 +198,9 @@ export async function load(files: Files, parts: LoadParts = {}): Promise<LoadRes
     });
     if (!result.ok) return result;
     const more: Diagnostic[] = [];
-    if (selection !== undefined) selectSteps(result.graph, selection, (found) => void more.push(found));
-    if (needsFiles === true) more.push(...findMissingFiles(result.graph));
+    if (selection !== undefined)
+      selectSteps(result.graph, selection, (found) => void more.push(found), result.places);
+    if (needsFiles === true) more.push(...findMissingFiles(result.graph, result.places));
     return { ...result, diagnostics: [...result.diagnostics, ...more] };
   } finally {
     rmSync(projectDir, { recursive: true, force: true });
