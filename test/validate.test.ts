@@ -183,3 +183,23 @@ steps:
   expect((await rig.run('--only', 'count')).reused).toHaveLength(2);
   expect((await rig.run('--until', 'count@of=w/wc,text', '--force')).ran).toEqual(['text', 'count@of=w/wc']);
 });
+
+test('work that was done alone is not done again where its pipeline is used', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'part.yaml': `
+name: part
+steps:
+  draw: { uses: command, with: { run: "echo $JOYUL_SEED > seed.txt", outputs: { seed: seed.txt } } }
+`,
+    'pipeline.yaml': `
+name: main
+steps:
+  one: { uses: ./part.yaml }
+  two: { uses: ./part.yaml }
+`,
+  });
+  expect((await rig.joyul('run', 'part.yaml', '--json')).ran).toEqual(['draw']);
+  const used = await rig.run();
+  expect([used.ran, [...used.reused].sort()]).toEqual([[], ['one/draw', 'two/draw']]);
+});
