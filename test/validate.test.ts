@@ -182,6 +182,9 @@ steps:
   expect(await rig.read('all.txt')).toBe('4\n1\n');
   expect((await rig.run('--only', 'count')).reused).toHaveLength(2);
   expect((await rig.run('--until', 'count@of=w/wc,text', '--force')).ran).toEqual(['text', 'count@of=w/wc']);
+  const why = await rig.joyul('why', 'count@of=w', '--json');
+  expect(JSON.parse(why.stdout)).toMatchObject({ step: { stepId: 'count@of=w/wc', action: 'reuse' } });
+  expect(JSON.parse((await rig.joyul('why', 'count', '--json')).stdout)).toHaveLength(2);
 });
 
 test('work that was done alone is not done again where its pipeline is used', async () => {
