@@ -109,7 +109,7 @@ describe.each(Object.entries(mistakes))('%s', (_, { text, args = [], told, json 
     ]);
     expect(run.exitCode).toBe(2);
     expect(JSON.parse(run.stdout)).toEqual(found);
-    expect(rig.has('.joyul')).toBe(false);
+    expect(rig.has('.joyul/runs')).toBe(false);
   });
 });
 
