@@ -5,30 +5,13 @@ import { ExpressionError, parseExpression } from '../language/expression-parser.
 import { evaluate, isTrue } from '../language/expression.ts';
 import { readsMetrics, replaceMetrics, partsOf } from '../language/metric-names.ts';
 import { findNearest } from '../util/suggest.ts';
-
-/** Numbers by name; those of nested objects have dots, such as `per_class.card.f1`. */
-export type Metrics = Readonly<Record<string, number>>;
+import type { Metrics } from './metrics.ts';
 
 /** A gate that said no. */
 export interface GateRefusal {
   readonly gate: Gate;
   /** What was measured, and what the gate wants. */
   readonly message: string;
-}
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The numbers in the contents of `metrics.json` files, by name; a later file wins, and `version` is no metric. */
-export function flattenMetrics(contents: readonly unknown[]): Metrics {
-  const metrics = new Map<string, number>();
-  const visit = (value: unknown, name: string): void => {
-    if (typeof value === 'number') metrics.set(name, value);
-    else if (isRecord(value))
-      for (const [key, item] of Object.entries(value)) visit(item, name === '' ? key : `${name}.${key}`);
-  };
-  for (const content of contents) if (isRecord(content)) visit({ ...content, version: undefined }, '');
-  return Object.fromEntries(metrics);
 }
 
 /** The gates that refuse what was measured, each in words; none when all agree. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { flattenMetrics, judgeGates } from '../../src/plan/gates.ts';
+import { judgeGates } from '../../src/plan/gates.ts';
 import { explain, graphOf, withSteps } from '../language/support.ts';
 
 const measured = { accuracy: 0.71, f1: 0.6, 'per_class.card.f1': 0.55, 'macro-f1': 0.5, loss: 0 };
@@ -106,24 +106,6 @@ describe('judging', () => {
 
   test('names of objects that every object has are no metrics', async () => {
     expect(await judge('["metrics.constructor > 0"]', '', {})).toHaveLength(1);
-  });
-});
-
-describe('flattening', () => {
-  test('nested numbers have dots, and nothing but numbers counts', () => {
-    const content = {
-      version: 2,
-      accuracy: 0.5,
-      per_class: { card: { f1: 1 } },
-      labels: ['a'],
-      name: 'x',
-      none: null,
-    };
-    expect(flattenMetrics([content, { loss: 0.1 }, 'no object'])).toEqual({
-      accuracy: 0.5,
-      'per_class.card.f1': 1,
-      loss: 0.1,
-    });
   });
 });
 
