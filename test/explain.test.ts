@@ -352,8 +352,9 @@ describe('graph', () => {
   test('Mermaid shows the signs that it would read as its own', async () => {
     await using rig = await Rig.create();
     await rig.write({
-      'pipeline.yaml': 'name: signs\nsteps:\n  "a#35;`b\\"": { uses: command, with: { run: "true" } }\n',
+      'pipeline.yaml':
+        'name: signs\nsteps:\n  "a#35;`b": { uses: command, with: { run: "true" }, matrix: { v: [x y] } }\n',
     });
-    expect((await rig.joyul('graph')).stdout).toContain('s0["a#35;35;#96;b&quot;<br/>');
+    expect((await rig.joyul('graph')).stdout).toContain('s0["a#35;35;#96;b@v=&quot;x y&quot;<br/>');
   });
 });

@@ -132,11 +132,16 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
   });
 });
 
-test('a missing input file is told before anything runs it', async () => {
+test('an input file that an earlier step took away is told before anything reads it', async () => {
   await using rig = await Rig.create();
   await rig.write({
-    'pipeline.yaml':
-      'name: p\nsteps:\n  a: { uses: command, with: { run: "cat gone.txt > out.txt", reads: [gone.txt], outputs: { text: out.txt } } }\n',
+    'gone.txt': 'soon\n',
+    'pipeline.yaml': `
+name: p
+steps:
+  first: { uses: command, with: { run: "rm gone.txt; echo > first.txt", outputs: { text: first.txt } } }
+  a: { uses: command, with: { run: "cat gone.txt > out.txt", reads: [gone.txt], outputs: { text: out.txt } }, inputs: { inputs: first.text } }
+`,
   });
   const result = await rig.run();
   expect(result.exitCode).toBe(1);

@@ -76,6 +76,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the JSON Schema of pipeline files, for editors',
     load: async () => (await import('./commands/schema.ts')).schema,
   },
+  errors: {
+    summary: 'say what the codes of messages mean, and what mends them',
+    load: async () => (await import('./commands/errors.ts')).errors,
+  },
   doctor: {
     summary: 'look at this machine: what works, what is missing, what mends it',
     load: async () => (await import('./commands/doctor.ts')).doctor,

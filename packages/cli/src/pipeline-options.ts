@@ -2,8 +2,16 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { describeDiagnostic, formatDiagnostic, loadGraph, makePluginCatalog, selectSteps } from '@joyul/core';
-import type { Diagnostic, Graph, LoadOptions, PlanOptions } from '@joyul/core';
+import {
+  describeDiagnostic,
+  findMissingFiles,
+  formatDiagnostic,
+  loadGraph,
+  makePluginCatalog,
+  selectSteps,
+  splitTargets,
+} from '@joyul/core';
+import type { Diagnostic, Graph, LoadOptions, LoadResult, PlanOptions, StepPlaces } from '@joyul/core';
 import type { Arguments } from './args.ts';
 import { readWholeNumber } from './args.ts';
 import { findPipelineFile, findProject } from './project.ts';
@@ -30,7 +38,7 @@ export const pipelineFlags = {
 
 /** The part of a command's help that tells of these flags. */
 export const pipelineHelp = `  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
-      --params-file FILE  params from a YAML file
+      --params-file FILE  params from a YAML or JSON file
       --profile NAME      the pipeline's named changes
       --seed N            decide every random draw
       --from STEP         only this step and what needs it
@@ -82,26 +90,47 @@ export interface LoadedPipeline {
 interface ReadOptions {
   /** True for commands that may write into the project: the next one then starts faster. */
   readonly mayKeep?: boolean;
+  /** The files that its steps read must be there. */
+  readonly needsFiles?: boolean;
+  /** It may be one that only another pipeline can use, because nothing gives its inputs. */
+  readonly mayBePart?: boolean;
 }
 
 /** Loads the pipeline that the arguments name, and what they select of it. */
 export async function readPipeline(
   args: Arguments,
   file: string | undefined,
-  { mayKeep = false }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<LoadedPipeline> {
+  const { mayKeep = false, mayBePart = false } = options;
+  const load = { ...makeLoadOptions(args, findPipelineFile(file)), hasOpenInputs: mayBePart };
+  const loaded = await loadGraph(load, { mayKeep });
+  if (!loaded.ok) return { diagnostics: loaded.diagnostics };
+  const chosen = choose(loaded, args, options);
+  if (chosen.diagnostics.length === 0 || loaded.places !== undefined) return chosen;
+  // A graph that was kept does not know where things stand: what is told of it is worth reading the files.
+  const again = await loadGraph(load, { mayKeep: false, isFresh: true });
+  return again.ok ? choose(again, args, options) : { diagnostics: again.diagnostics };
+}
+
+/** What the arguments select of a pipeline, and how it is to run. */
+function choose(
+  loaded: LoadResult & { readonly ok: true },
+  args: Arguments,
+  { needsFiles = false }: ReadOptions,
+): LoadedPipeline {
   const backend = readChoice(args, 'backend', ['tensorflow', 'wasm', 'cpu']);
   const cache = readChoice(args, 'cache', ['rw', 'ro', 'wo', 'off']);
-  const loaded = await loadGraph(makeLoadOptions(args, findPipelineFile(file)), { mayKeep });
-  if (!loaded.ok) return { diagnostics: loaded.diagnostics };
+  const { places } = loaded;
   const graph = cache === undefined ? loaded.graph : withCache(loaded.graph, cache);
   const problems: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void problems.push(diagnostic);
-  const selected = selectFrom(graph, args, report);
+  const selected = selectFrom({ graph, ...(places === undefined ? {} : { places }) }, args, report);
   const again = listOf(args, 'force-step');
-  const forced = again === undefined ? undefined : selectSteps(graph, { only: again }, report);
+  const forced = again === undefined ? undefined : selectSteps(graph, { only: again }, report, places);
+  if (needsFiles) findMissingFiles(graph, places, selected).forEach(report);
   const diagnostics = [...loaded.diagnostics, ...problems];
-  if (problems.length > 0) return { diagnostics };
+  if (problems.some(({ severity }) => severity === 'error')) return { diagnostics };
   const options: PlanOptions = {
     ...(backend === undefined ? {} : { backend }),
     ...(selected === undefined ? {} : { selected }),
@@ -148,14 +177,14 @@ function withCache(graph: Graph, cache: 'rw' | 'ro' | 'wo' | 'off'): Graph {
   return { ...graph, steps, byId: new Map(steps.map((step) => [step.id, step])) };
 }
 
-/** A flag's values, taken apart at commas; undefined where it is not given. */
+/** The steps that a flag names, also several with commas between; undefined where it is not given. */
 function listOf(args: Arguments, name: string): readonly string[] | undefined {
-  const values = args.values(name).flatMap((value) => value.split(','));
+  const values = args.values(name).flatMap(splitTargets);
   return values.length === 0 ? undefined : values;
 }
 
 function selectFrom(
-  graph: Graph,
+  { graph, places }: { readonly graph: Graph; readonly places?: StepPlaces },
   args: Arguments,
   report: (diagnostic: Diagnostic) => void,
 ): ReadonlySet<string> | undefined {
@@ -172,5 +201,6 @@ function selectFrom(
       ...(until === undefined ? {} : { until }),
     },
     report,
+    places,
   );
 }

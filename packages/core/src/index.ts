@@ -13,6 +13,7 @@ export { measureFolder } from './cache/walk.ts';
 export { catalogue } from './diagnostics/catalogue.ts';
 export { describeDiagnostic, formatDiagnostic } from './diagnostics/diagnostic.ts';
 export type { Diagnostic } from './diagnostics/diagnostic.ts';
+export { explainCode, formatReference } from './diagnostics/reference.ts';
 export type {
   ArtifactSummary,
   Event,
@@ -35,16 +36,23 @@ export type { Cause, Why } from './explain/why.ts';
 export { formatDot, formatMermaid } from './graph/format-graph.ts';
 export { formatSvg } from './graph/format-svg.ts';
 export type { DrawnRun } from './graph/format-svg.ts';
-export type { Graph, GraphStep } from './graph/graph.ts';
+export type { Gate, Graph, GraphStep } from './graph/graph.ts';
+export type { StepPlaces } from './graph/places.ts';
 export { makePluginCatalog, ownPlugins } from './graph/plugin-catalog.ts';
 export type { PluginCatalog } from './graph/plugin-catalog.ts';
 export { selectSteps } from './graph/select-steps.ts';
+export { splitTargets } from './graph/step-id.ts';
 export type { Selection } from './graph/select-steps.ts';
 export { makeEditorSchema } from './language/editor-schema.ts';
 export { loadPipeline } from './language/load-pipeline.ts';
 export type { LoadOptions, LoadResult } from './language/load-pipeline.ts';
 export { loadGraph } from './load-graph.ts';
 export { describeChange, leftOutOnPurpose } from './plan/explain.ts';
+export { judgeGates } from './plan/gates.ts';
+export type { GateRefusal } from './plan/gates.ts';
+export { readMetrics } from './plan/metrics.ts';
+export type { Metrics } from './plan/metrics.ts';
+export { findMissingFiles } from './plan/missing-files.ts';
 export { planPipeline } from './plan/plan-pipeline.ts';
 export type { Plan, PlanOptions } from './plan/plan-pipeline.ts';
 export {

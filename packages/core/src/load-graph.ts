@@ -46,10 +46,10 @@ function ownFiles(): readonly string[] {
 
 /** Everything in the options that may change the graph. */
 function keyOf(options: LoadOptions): string {
-  const { projectDir, file, set, paramsFile, profile, seed, cores, memoryBytes } = options;
+  // These are told or asked, and what they give is looked at by itself.
+  const { env: _env, catalog: _catalog, onRead: _onRead, ...rest } = options;
   const { boot } = realPlatform;
-  const all = { boot, joyulVersion, projectDir, file, set, paramsFile, profile, seed, cores, memoryBytes };
-  return formatCanonicalJson(all);
+  return formatCanonicalJson({ boot, joyulVersion, ...rest });
 }
 
 const fileOf = ({ projectDir }: LoadOptions, key: string): string =>
@@ -111,12 +111,15 @@ function areSteady(paths: ReadonlySet<string>, nowMs: number): boolean {
   });
 }
 
-/** A linked pipeline, or everything that is wrong with it. With `mayKeep` the graph is kept for the next time. */
+/**
+ * A linked pipeline, or everything that is wrong with it. With `mayKeep` the graph is kept for the next time; with
+ * `isFresh` one that was kept is not taken.
+ */
 export async function loadGraph(
   options: LoadOptions,
-  { mayKeep }: { readonly mayKeep: boolean },
+  { mayKeep, isFresh = false }: { readonly mayKeep: boolean; readonly isFresh?: boolean },
 ): Promise<LoadResult> {
-  const kept = readSnapshot(options);
+  const kept = isFresh ? undefined : readSnapshot(options);
   if (kept !== undefined) return { ok: true, graph: kept, diagnostics: [] };
   const startMs = Date.now();
   const read = new Set<string>();

@@ -130,6 +130,9 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
   const runner = options.runner ?? createRunner();
   const reservations = new Reservations(store.dir, platform);
   const startMs = clock.elapsed();
+  // Loaded only for pipelines with gates: it brings the language of expressions along.
+  const hasGates = steps.some((step) => (step.gates?.length ?? 0) > 0);
+  const gates = hasGates ? await import('./plan/gates.ts') : undefined;
   try {
     tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
     const { backend, downloadDir } = options;
@@ -143,6 +146,7 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
       keepGoing: options.keepGoing ?? false,
       signal: options.signal ?? new AbortController().signal,
       hold: lease.hold,
+      ...(gates === undefined ? {} : { judge: gates.judgeGates }),
     }).run();
     await flushStore(store, tell);
     const end = judgeEnd(result, options.signal);

@@ -40,7 +40,7 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   language: ['graph'],
   store: [],
   events: [],
-  plan: ['graph', 'store', 'events'],
+  plan: ['language', 'graph', 'store', 'events'],
   execute: ['graph', 'plan', 'store', 'events'],
   runs: ['events'],
   explain: ['graph', 'plan', 'store', 'events', 'runs'],

@@ -75,7 +75,7 @@ ${pipelineHelp}`,
     if (format === undefined)
       throw new UsageError(`--format must be one of ${formats.join(', ')}, but is ${named}.`);
     if (runName !== undefined && format !== 'svg') throw new UsageError('--run goes with --format svg.');
-    const loaded = await loadFromArguments(args, args.positionals[0]);
+    const loaded = await loadFromArguments(args, args.positionals[0], { mayBePart: true });
     if (loaded === undefined) return exitCodes.badPipeline;
     const run = runName === undefined ? undefined : readRun(loaded.graph, runName);
     const draw = { mermaid: formatMermaid, dot: formatDot, svg: (item: Graph) => formatSvg(item, run) };

@@ -38,7 +38,7 @@ ${pipelineHelp}
   async run(argv) {
     const args = parseArguments(argv, flags);
     const jobs = readWholeNumber(args, 'jobs', 1) ?? availableParallelism();
-    const loaded = await loadFromArguments(args, args.positionals[0]);
+    const loaded = await loadFromArguments(args, args.positionals[0], { needsFiles: true });
     if (loaded === undefined) return exitCodes.badPipeline;
     const preview = showPlan(loaded, { jobs, isJson: args.has('json') });
     return args.has('exit-code') && wouldRun(preview) ? exitCodes.wouldRun : exitCodes.done;

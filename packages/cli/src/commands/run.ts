@@ -72,7 +72,10 @@ ${pipelineHelp}
       --json              events as JSON lines on stdout`,
   async run(argv) {
     const args = parseArguments(argv, flags);
-    const loaded = await loadFromArguments(args, args.positionals[0], { mayKeep: !args.has('dry-run') });
+    const loaded = await loadFromArguments(args, args.positionals[0], {
+      mayKeep: !args.has('dry-run'),
+      needsFiles: true,
+    });
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
     const jobs = readWholeNumber(args, 'jobs', 1);

@@ -9,6 +9,8 @@ import {
   readPipeline,
 } from '../pipeline-options.ts';
 
+const countSteps = (count: number): string => `${count} ${count === 1 ? 'step' : 'steps'}`;
+
 /** `joyul validate`. */
 export const validate: Command = {
   usage: `joyul validate [FILE] [flags]
@@ -20,12 +22,15 @@ ${pipelineHelp}
       --json              problems as a JSON list on stdout`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);
-    const { ready, diagnostics } = await readPipeline(args, args.positionals[0]);
+    const { ready, diagnostics } = await readPipeline(args, args.positionals[0], {
+      needsFiles: true,
+      mayBePart: true,
+    });
     if (args.has('json')) printDiagnosticsAsJson(diagnostics);
     else printDiagnostics(diagnostics);
     if (ready === undefined) return exitCodes.badPipeline;
     if (!args.has('json'))
-      process.stdout.write(`${ready.graph.file} is valid: ${ready.graph.steps.length} steps.\n`);
+      process.stdout.write(`${ready.graph.file} is valid: ${countSteps(ready.graph.steps.length)}.\n`);
     return exitCodes.done;
   },
 };

@@ -1,4 +1,4 @@
-import { explainSteps, findNearest } from '@joyul/core';
+import { explainSteps, findNearest, selectSteps } from '@joyul/core';
 import type { Graph } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -8,11 +8,10 @@ import { formatGroupWhy, formatWhy, makeMarks } from '../terminal/format-why.ts'
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import { UsageError } from '../usage-error.ts';
 
-/** The steps that a name means: one, or all instances of a matrix. */
+/** The steps that a name means: one, all instances of a matrix, or those of a pipeline that is used. */
 function findSteps(graph: Graph, name: string): readonly string[] {
-  if (graph.byId.has(name)) return [name];
-  const instances = graph.steps.filter((step) => step.group === name).map((step) => step.id);
-  if (instances.length > 0) return instances;
+  const found = [...(selectSteps(graph, { only: [name] }, () => undefined) ?? [])];
+  if (found.length > 0) return found;
   const groups = [...new Set(graph.steps.map((step) => step.group))];
   const nearest = findNearest(name, [...groups, ...graph.byId.keys()]);
   throw new UsageError(
@@ -37,9 +36,10 @@ ${pipelineHelp}
     const loaded = await loadFromArguments(args, file);
     if (loaded === undefined) return exitCodes.badPipeline;
     const { graph, options } = loaded;
-    const whys = explainSteps(graph, findSteps(graph, name), options);
+    const ids = findSteps(graph, name);
+    const whys = explainSteps(graph, ids, options);
     const [first] = whys;
-    const isOne = graph.byId.has(name);
+    const isOne = graph.byId.has(name) || (ids.length === 1 && name.includes('@'));
     if (args.has('json')) {
       process.stdout.write(`${JSON.stringify(isOne ? first : whys, null, 2)}\n`);
       return exitCodes.done;

@@ -38,6 +38,16 @@ export const catalogue = {
     'A line is indented with a tab, which YAML does not allow.',
     'Indent with spaces.',
   ),
+  YAML_CHARACTER: entry(
+    'Control character',
+    'The file has a character that YAML does not allow, such as NUL or an escape.',
+    'Remove the character.',
+  ),
+  YAML_DEPTH: entry(
+    'Nested too deeply',
+    'Lists and maps are nested deeper than a pipeline can need.',
+    'Close the brackets, or write the value in fewer levels.',
+  ),
   YAML_DUPLICATE_KEY: entry(
     'Key stands twice',
     'One map has the same key twice; only one of them could count.',
@@ -70,13 +80,13 @@ export const catalogue = {
     'Write true or false, or put the text in quotes.',
   ),
   INCLUDE_UNREADABLE: entry(
-    'Included file cannot be read',
-    'A file that `include` or `extends` names is missing or cannot be read.',
+    'Named file cannot be read',
+    'A file that `include`, `extends` or `uses` names is missing or cannot be read.',
     'Check the path; it is relative to the file that names it.',
   ),
   INCLUDE_CYCLE: entry(
-    'Files include each other',
-    'A file includes or extends itself, directly or through others.',
+    'Files name each other',
+    'A file includes, extends or uses itself, directly or through others.',
     'Remove one of the links.',
   ),
   INCLUDE_CONFLICT: entry(
@@ -97,7 +107,7 @@ export const catalogue = {
   ),
   NAME_INVALID: entry(
     'Name has a forbidden character',
-    'A name of a step, param or axis has a blank or one of the characters . @ , = /.',
+    'A name of a step, param, axis, pool, input or output has a blank, an invisible character or one of . @ , = / " { } [ ].',
     'Use letters, digits, - and _.',
   ),
   SCHEDULE_INVALID: entry(
@@ -172,8 +182,8 @@ export const catalogue = {
     'Remove the repeated value.',
   ),
   MATRIX_TOO_LARGE: entry(
-    'Matrix is too large',
-    'A matrix has more instances than can be run.',
+    'Too many steps',
+    'A matrix, or the whole pipeline, has more instances than can be run.',
     'Use fewer values, or exclude some.',
   ),
   POOL_UNKNOWN: entry(
@@ -201,6 +211,21 @@ export const catalogue = {
     'Unknown step',
     'An input names a step that does not exist.',
     'Use the name of a step of this pipeline.',
+  ),
+  REFERENCE_INPUT: entry(
+    'Unknown input of the pipeline',
+    'A step reads `inputs.NAME`, and the pipeline declares no such input.',
+    'Use one of the inputs that the message names, or declare it under `inputs`.',
+  ),
+  PIPELINE_INPUT: entry(
+    'Pipeline needs an input',
+    'A pipeline that is made to be used by another one, because it needs an input, is run by itself.',
+    'Use it as a step of another pipeline, or make the input optional.',
+  ),
+  FILE_MISSING: entry(
+    'Input file is not there',
+    'A step reads a file that does not exist, and that no step before it writes.',
+    'Correct the path, or wire the step to the one that writes the file.',
   ),
   REFERENCE_PORT: entry(
     'Unknown output',

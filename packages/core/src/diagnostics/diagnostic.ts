@@ -51,16 +51,26 @@ export function positionAt(source: Source, offset: number): Position {
 /** `file:line:column` of a place. */
 export function formatPlace(range: SourceRange): string {
   const { line, column } = positionAt(range.source, range.start);
-  return `${range.source.file}:${line}:${column}`;
+  return `${escapeUnsafe(range.source.file)}:${line}:${column}`;
 }
 
-/** Characters that take two columns in a terminal: Hangul, kana, Han and wide forms. */
+/** Characters that take two columns in a terminal: Hangul, kana, Han, wide forms and emoji. */
 const isWide = (character: string): boolean =>
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
     character,
   );
+/** Marks stand on the character before them. */
+const isMark = (character: string): boolean => /[\p{Mn}\p{Me}\u200d]/u.test(character);
 const columnsOf = (text: string): number =>
-  [...text].reduce((sum, character) => sum + (isWide(character) ? 2 : 1), 0);
+  [...text].reduce((sum, character) => sum + (isWide(character) ? 2 : isMark(character) ? 0 : 1), 0);
+
+/** Characters that move the cursor, hide text or turn its direction: a message shows them and does not obey them. */
+const unsafe = /[\0-\x08\v\f\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069]/g;
+const escapeUnsafe = (text: string): string =>
+  text.replaceAll(
+    unsafe,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
 
 const maxFrameColumns = 100;
 
@@ -73,10 +83,12 @@ function formatFrame(range: SourceRange): readonly [string, string] {
   const line = text
     .slice(start, next === -1 ? text.length : next)
     .replace(/\r$/, '')
-    .replaceAll(/[\t\uFEFF]/g, ' ');
+    .replaceAll(/[\t\uFEFF]/g, ' ')
+    .replaceAll(unsafe, '\uFFFD');
   const at = Math.min(range.start - start, line.length);
-  const shift = at <= maxFrameColumns * 0.8 ? 0 : at - maxFrameColumns / 2;
-  const shown = line.slice(shift, shift + maxFrameColumns);
+  const isShort = line.length <= maxFrameColumns || at <= maxFrameColumns * 0.8;
+  const shift = isShort ? 0 : at - maxFrameColumns / 2;
+  const shown = line.slice(shift, shift + maxFrameColumns).trimEnd();
   const gutter = String(number).padStart(5);
   const before = columnsOf(line.slice(shift, at));
   const marked = columnsOf(line.slice(at, Math.max(at, range.end - start)));
@@ -96,7 +108,9 @@ const paints = { red: 31, yellow: 33, cyan: 36, bold: 1, dim: 2 } as const;
 export function formatDiagnostic(diagnostic: Diagnostic, options: FormatOptions = {}): string {
   const paint = (text: string, style: keyof typeof paints): string =>
     options.hasColor === true ? `\u001b[${paints[style]}m${text}\u001b[0m` : text;
-  const { range, severity, code, message, notes = [], help } = diagnostic;
+  const { range, severity, code, notes = [] } = diagnostic;
+  const message = escapeUnsafe(diagnostic.message);
+  const help = diagnostic.help === undefined ? undefined : escapeUnsafe(diagnostic.help);
   const tone = severity === 'error' ? 'red' : 'yellow';
   const place = range === undefined ? '' : `${paint(formatPlace(range), 'bold')} `;
   const lines = [`${place}${paint(`${severity} ${code}`, tone)}  ${message}`];
@@ -105,7 +119,7 @@ export function formatDiagnostic(diagnostic: Diagnostic, options: FormatOptions 
     lines.push(text, paint(carets, tone));
   }
   for (const note of notes) {
-    lines.push(`  note: ${note.message}`, `  ${paint(formatPlace(note.range), 'bold')}`);
+    lines.push(`  note: ${escapeUnsafe(note.message)}`, `  ${paint(formatPlace(note.range), 'bold')}`);
     lines.push(...formatFrame(note.range).map((line) => paint(line, 'dim')));
   }
   if (help !== undefined) lines.push(`  ${paint('help:', 'cyan')} ${help}`);

@@ -7,6 +7,8 @@ import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
 import { digestOf } from '../util/hash.ts';
 import { AttemptFailure, toFailure } from './attempt-failure.ts';
+import { judgeResult } from './judge-result.ts';
+import type { Judge } from './judge-result.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
 import { performAttempt } from './perform-attempt.ts';
@@ -23,6 +25,8 @@ export interface ExecuteOptions {
   readonly jobs: number;
   readonly keepGoing: boolean;
   readonly signal: AbortSignal;
+  /** Judges what a step measured; absent when no step has a gate. */
+  readonly judge?: Judge;
   /** Told the stored results that the run relies on without an event of its own. */
   readonly hold: (fingerprint: string) => void;
 }
@@ -210,7 +214,7 @@ export class Executor {
         store.restore(artifact, path);
       }
       work.stored = stored;
-      return 'reused';
+      return this.#judge(work, stored) ?? 'reused';
     } catch (error) {
       return toFailure(error);
     }
@@ -315,10 +319,15 @@ export class Executor {
     if (result === 'checkpointed' || result instanceof AttemptFailure) return answer(result);
     try {
       this.#publish(work, inspection, result);
-      return answer('succeeded');
+      return answer(this.#judge(work, result.action) ?? 'succeeded');
     } catch (error) {
       return answer(toFailure(error));
     }
+  }
+
+  #judge({ step }: Work, action: ActionRecord): AttemptFailure | undefined {
+    const { judge, attempt } = this.#options;
+    return judge === undefined ? undefined : judgeResult(step, action, { store: attempt.store, judge });
   }
 
   #publish(work: Work, inspection: Inspection, result: AttemptResult): void {

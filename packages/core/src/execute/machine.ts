@@ -283,10 +283,12 @@ export class Machine {
       return;
     }
     const { retry, id } = state.step;
+    // The same result would be judged again.
     const isListed =
-      retry.on === undefined ||
-      retry.on.includes(outcome.code) ||
-      (outcome.exitCode !== undefined && retry.on.includes(outcome.exitCode));
+      outcome.code !== 'GATE' &&
+      (retry.on === undefined ||
+        retry.on.includes(outcome.code) ||
+        (outcome.exitCode !== undefined && retry.on.includes(outcome.exitCode)));
     if (state.attempt >= retry.attempts || !isListed) {
       this.#fail(state, outcome);
       return;

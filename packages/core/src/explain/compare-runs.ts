@@ -6,7 +6,8 @@ import type { FingerprintRecord } from '../plan/fingerprint.ts';
 import type { RunEnd, RunRecord, StepRecord } from '../runs/run-record.ts';
 import { Store } from '../store/store.ts';
 import type { ActionRecord } from '../store/store.ts';
-import { compareMetrics, readMetrics } from './metrics.ts';
+import { readMetrics } from '../plan/metrics.ts';
+import { compareMetrics } from './metrics.ts';
 import type { MetricChange } from './metrics.ts';
 
 /** One step of two runs. */
@@ -87,12 +88,14 @@ function compareStep(
     fingerprint === undefined ? undefined : store.readAction(fingerprint);
   const [left, right] = [read(before), read(after)];
   if (left === undefined || right === undefined) return { ...base, state: 'unknown' };
+  const metricsOf = (action: ActionRecord): ReadonlyMap<string, number> =>
+    new Map(Object.entries(readMetrics(store, action)));
   return {
     ...base,
     state: 'changed',
     // Records are written by the executor.
     changes: diffRecords(left.record as FingerprintRecord, right.record as FingerprintRecord),
-    metrics: compareMetrics(readMetrics(store, left), readMetrics(store, right)),
+    metrics: compareMetrics(metricsOf(left), metricsOf(right)),
   };
 }
 

@@ -43,11 +43,23 @@ export interface RetryPolicy {
   readonly on?: readonly (number | string)[];
 }
 
+/** A condition on what a step measured; it is judged from this alone when the step has ended. */
+export interface Gate {
+  /** The expression, without `${{ }}`. */
+  readonly check: string;
+  /** What the expression reads beside `metrics`: values of `params`, `env`, `matrix` and `run`. */
+  readonly values: JsonObject;
+  /** What a person is told when it refuses, beside what was measured; absent means only that. */
+  readonly message?: string;
+  /** `file:line:column` of the check. */
+  readonly place: string;
+}
+
 /** One step, ready to be planned: params resolved and validated, inputs wired and type-checked. */
 export interface GraphStep {
-  /** Unique; matrix instances look like `train@lr=0.001`. */
+  /** Unique; matrix instances look like `train@lr=0.001`, steps of a pipeline that is used like `tune/train`. */
   readonly id: string;
-  /** The key in the YAML file; several matrix instances share it. */
+  /** The keys in the YAML files, such as `train` or `tune/train`; several matrix instances share it. */
   readonly group: string;
   readonly plugin: PluginFacts;
   /** After defaults and expressions. Secrets stay as references until the step starts. */
@@ -70,6 +82,8 @@ export interface GraphStep {
   readonly environment: Readonly<Record<string, string>>;
   /** Environment variables whose value is a secret: the secret's name by variable. Absent means none. */
   readonly secretEnvironment?: Readonly<Record<string, string>>;
+  /** Conditions on what the step measures, in the order written; absent means none. */
+  readonly gates?: readonly Gate[];
   /** False when `if:` was false: the step and what needs it are left out. */
   readonly isEnabled: boolean;
 }
@@ -107,7 +121,7 @@ export interface Graph {
   readonly byId: ReadonlyMap<string, GraphStep>;
   /** Capacity of each pool; `cpu` is the number of cores unless the pipeline says otherwise. */
   readonly pools: Readonly<Record<string, number>>;
-  /** Names of the pieces of pools that were given as a list. */
+  /** Names of the devices in pools that are lists, which steps are lent one by one; absent means none. */
   readonly devices?: Readonly<Record<string, readonly string[]>>;
   readonly schedule?: Schedule;
 }

@@ -1,133 +1,87 @@
-import type { Port } from '@joyul/plugin-api';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
-import { findNearest, quoteNames } from '../util/suggest.ts';
-import type { GraphStep, PluginFacts, PortReference, ResolvedPlugin } from './graph.ts';
+import { InputChecker } from './check-inputs.ts';
+import type { GraphStep, PortReference } from './graph.ts';
 import { orderSteps } from './order-steps.ts';
-import { StepIndex, findWireRange, fitsPort, resolveWire } from './resolve-wire.ts';
-import type { UnlinkedStep } from './unlinked-step.ts';
+import { PipelineIndex } from './pipeline-index.ts';
+import type { StepPlace, StepPlaces } from './places.ts';
+import { lookUpWire } from './resolve-wire.ts';
+import type { UnlinkedPipeline } from './unlinked-step.ts';
+import { isPipeline } from './unlinked-step.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 type Inputs = Readonly<Record<string, readonly PortReference[]>>;
 
-/** Wires steps to each other, checks the ports, and orders the steps. `declared` are the names in the file. */
-export function linkSteps(
-  steps: readonly UnlinkedStep[],
-  report: Report,
-  declared: Iterable<string> = [],
-): readonly GraphStep[] {
-  const index = new StepIndex(steps, new Set([...steps.map((step) => step.group), ...declared]));
-  const linked = steps.map((step) => linkStep(step, index, report));
-  const { sorted, cycles } = orderSteps(linked);
-  for (const cycle of cycles) reportCycle(cycle, index, report);
-  return cycles.length > 0 ? sorted : leaveOutDisabled(sorted);
+/** The steps of a graph, and where they stand. */
+export interface LinkedPipeline {
+  /** In an order in which each step comes after all that it needs. */
+  readonly steps: readonly GraphStep[];
+  readonly places: StepPlaces;
 }
 
-function linkStep(step: UnlinkedStep, index: StepIndex, report: Report): GraphStep {
-  const inputs = linkInputs(step, index, report);
-  const {
-    axes: _axes,
-    wires: _wires,
-    portRange: _portRange,
-    isBroken: _broken,
-    range: _range,
-    ...rest
-  } = step;
-  return { ...rest, plugin: factsOf(step.plugin), inputs, needs: needsOf(inputs) };
+/** Wires steps to each other, checks the ports, and orders the steps; pipelines inside of others are laid flat. */
+export function linkPipeline(root: UnlinkedPipeline, report: Report): LinkedPipeline {
+  const linker = new Linker(report);
+  linker.link(new PipelineIndex(root));
+  const { sorted, cycles } = orderSteps(linker.steps);
+  for (const cycle of cycles) reportCycle(cycle, linker, report);
+  return { steps: cycles.length > 0 ? sorted : leaveOutDisabled(sorted), places: linker.places };
 }
 
-const facts = new WeakMap<ResolvedPlugin, PluginFacts>();
+class Linker {
+  readonly steps: GraphStep[] = [];
+  readonly places = new Map<string, StepPlace>();
+  readonly #report: Report;
+  /** By step: where each step that it needs is wired. */
+  readonly #wired = new Map<string, ReadonlyMap<string, SourceRange>>();
 
-/** What is kept of a plugin; the steps that use it share it. */
-function factsOf(resolved: ResolvedPlugin): PluginFacts {
-  const known = facts.get(resolved);
-  if (known !== undefined) return known;
-  const { plugin, ...found } = resolved;
-  const { name, revision, inputs, runsIn, usesTensors, cacheable } = plugin;
-  const made: PluginFacts = {
-    ...found,
-    name,
-    revision,
-    inputs,
-    ...(runsIn === undefined ? {} : { runsIn }),
-    ...(usesTensors === undefined ? {} : { usesTensors }),
-    ...(cacheable === undefined ? {} : { cacheable }),
-  };
-  facts.set(resolved, made);
-  return made;
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  link(index: PipelineIndex): void {
+    for (const part of index.pipeline.parts) {
+      const linked = new InputChecker(part, index, this.#report).link();
+      if (isPipeline(part)) this.link(index.child(part));
+      else {
+        const inputs = Object.fromEntries([...linked].map(([name, { references }]) => [name, references]));
+        this.steps.push({ ...part.step, inputs, needs: needsOf(inputs) });
+        this.places.set(part.id, { range: part.range, reads: part.reads });
+        this.#wired.set(part.id, new Map([...linked.values()].flatMap(({ places }) => [...places])));
+      }
+    }
+    this.#checkOutputs(index);
+  }
+
+  /** Where a step is wired to another. */
+  placeOf(step: GraphStep, need: GraphStep): SourceRange {
+    const range = this.#wired.get(step.id)?.get(need.id);
+    if (range === undefined) throw new Error(`Internal error: ${step.id} is not wired to ${need.id}.`);
+    return range;
+  }
+
+  #checkOutputs(index: PipelineIndex): void {
+    for (const [name, { from, type, range }] of Object.entries(index.pipeline.outputs)) {
+      const found = lookUpWire(from, index, this.#report);
+      if (found === undefined || type === undefined || type === found.port.type || type === 'files') continue;
+      this.#report({
+        code: 'PORT_TYPE',
+        severity: 'error',
+        message: `The output "${name}" is declared as "${type}", but ${from.text} gives "${found.port.type}".`,
+        range: from.range,
+        notes: [{ message: `"${name}" is declared here.`, range }],
+        help: `Write \`type: ${found.port.type}\`, or name another output.`,
+      });
+    }
+  }
 }
 
 const needsOf = (inputs: Inputs): readonly string[] =>
   [...new Set(Object.values(inputs).flatMap((references) => references.map(({ step }) => step)))].sort();
 
-function linkInputs(step: UnlinkedStep, index: StepIndex, report: Report): Inputs {
-  const ports = step.plugin.plugin.inputs;
-  const result: Record<string, readonly PortReference[]> = {};
-  for (const [name, wires] of Object.entries(step.wires)) {
-    const port = Object.hasOwn(ports, name) ? ports[name] : undefined;
-    if (port === undefined) {
-      reportUnknownPort(step, name, report);
-      continue;
-    }
-    if (wires.length > 1 && port.many !== true)
-      report({
-        code: 'PORT_COUNT',
-        severity: 'error',
-        message: `The input "${name}" takes one artifact, but a list of ${wires.length} is wired.`,
-        range: step.portRange(name),
-        help: 'Wire one of them.',
-      });
-    const parts = { step, portName: name, port, index, report };
-    result[name] = wires.flatMap((wire) => resolveWire(wire, parts));
-  }
-  for (const [name, port] of Object.entries(ports))
-    if (port.optional !== true && !(name in step.wires)) reportMissing(step, name, port, index, report);
-  return result;
-}
-
-function reportUnknownPort(step: UnlinkedStep, name: string, report: Report): void {
-  const known = Object.keys(step.plugin.plugin.inputs);
-  const nearest = findNearest(name, known);
-  report({
-    code: 'INPUT_UNKNOWN_PORT',
-    severity: 'error',
-    message: `The plugin "${step.plugin.plugin.name}" has no input "${name}".`,
-    range: step.portRange(name),
-    help:
-      nearest !== undefined
-        ? `Did you mean "${nearest}"?`
-        : known.length === 0
-          ? 'It takes no inputs.'
-          : `Its inputs are ${quoteNames(known)}.`,
-  });
-}
-
-// oxlint-disable-next-line max-params -- one caller, and each is another thing
-function reportMissing(step: UnlinkedStep, name: string, port: Port, index: StepIndex, report: Report): void {
-  const offers = [...index.groups].flatMap(([group, [first]]) =>
-    group === step.group
-      ? []
-      : Object.entries(first?.outputs ?? {})
-          .filter(([, output]) => fitsPort(port, output))
-          .map(([output]) => `${group}.${output}`),
-  );
-  report({
-    code: 'INPUT_MISSING',
-    severity: 'error',
-    message: `The step "${step.group}" needs the input "${name}" of type "${port.type}", and nothing is wired to it.`,
-    range: step.range,
-    help:
-      offers.length === 0
-        ? `No step gives "${port.type}"; add one that does.`
-        : `Add \`inputs: { ${name}: ${offers[0] ?? ''} }\`.`,
-  });
-}
-
-function reportCycle(cycle: readonly GraphStep[], index: StepIndex, report: Report): void {
+function reportCycle(cycle: readonly GraphStep[], linker: Linker, report: Report): void {
   const [first] = cycle;
   if (first === undefined) return;
-  const rangeOf = (step: GraphStep, next: GraphStep): SourceRange =>
-    findWireRange(index.get(step.id), index.get(next.id));
   const hops = cycle.map((step, at) => ({ step, next: cycle[(at + 1) % cycle.length] ?? first }));
   report({
     code: 'CYCLE',
@@ -136,10 +90,10 @@ function reportCycle(cycle: readonly GraphStep[], index: StepIndex, report: Repo
       cycle.length === 1
         ? `The step "${first.id}" needs its own output.`
         : `Steps need each other in a circle: ${[...cycle, first].map((step) => step.id).join(' → ')}.`,
-    range: rangeOf(first, hops[0]?.next ?? first),
+    range: linker.placeOf(first, hops[0]?.next ?? first),
     notes: hops.slice(1).map(({ step, next }) => ({
       message: `"${step.id}" needs "${next.id}" here.`,
-      range: rangeOf(step, next),
+      range: linker.placeOf(step, next),
     })),
     help: cycle.length === 1 ? 'Wire the output of another step.' : 'Remove one of these inputs.',
   });

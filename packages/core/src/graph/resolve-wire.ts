@@ -1,133 +1,143 @@
-import type { Port, Ports } from '@joyul/plugin-api';
+import type { Port } from '@joyul/plugin-api';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
-import { formatCanonicalJson } from '../util/canonical-json.ts';
 import { findNearest, quoteNames } from '../util/suggest.ts';
 import type { PortReference } from './graph.ts';
-import type { UnlinkedStep, Wire } from './unlinked-step.ts';
+import type { Part, PipelineIndex } from './pipeline-index.ts';
+import { localId } from './step-id.ts';
+import type { Wire } from './unlinked-step.ts';
+import { isPipeline } from './unlinked-step.ts';
 
-type Values = Readonly<Record<string, unknown>>;
+type Report = (diagnostic: Diagnostic) => void;
 
 /** True when an output can be wired to an input. */
 export const fitsPort = (input: Port, output: Port): boolean =>
   input.type === 'files' || input.type === output.type;
 
-/** The steps of a pipeline, by id, by group, and by the values of their axes. */
-export class StepIndex {
-  readonly groups = new Map<string, UnlinkedStep[]>();
-  readonly byId = new Map<string, UnlinkedStep>();
-  /** Names that are declared; a step with an unknown plugin is declared and yet in no group. */
-  readonly declared: ReadonlySet<string>;
-  readonly #joins = new Map<string, Map<string, UnlinkedStep[]>>();
-
-  constructor(steps: readonly UnlinkedStep[], declared: Iterable<string>) {
-    this.declared = new Set(declared);
-    for (const step of steps) {
-      this.byId.set(step.id, step);
-      const group = this.groups.get(step.group);
-      if (group === undefined) this.groups.set(step.group, [step]);
-      else group.push(step);
-    }
-  }
-
-  /** A step of this pipeline. */
-  get(id: string): UnlinkedStep {
-    const step = this.byId.get(id);
-    if (step === undefined) throw new Error(`Internal error: there is no step ${id}.`);
-    return step;
-  }
-
-  /** The instances that a reference means to a step: one by its id, or those that agree on the axes of both. */
-  find(target: string, axes: Values): readonly UnlinkedStep[] {
-    const one = this.byId.get(target);
-    const group = this.groups.get(target);
-    if (group === undefined) return one === undefined ? [] : [one];
-    const shared = [...new Set(group.flatMap((step) => Object.keys(step.axes)))].filter(
-      (axis) => axis in axes,
-    );
-    return shared.length === 0 ? group : this.#join(target, group, shared, axes);
-  }
-
-  #join(
-    target: string,
-    group: readonly UnlinkedStep[],
-    shared: readonly string[],
-    axes: Values,
-  ): readonly UnlinkedStep[] {
-    const name = JSON.stringify([target, ...shared]);
-    let index = this.#joins.get(name);
-    if (index === undefined) {
-      index = Map.groupBy(group, (step) => keyOf(step.axes, shared));
-      this.#joins.set(name, index);
-    }
-    const exact = index.get(keyOf(axes, shared)) ?? [];
-    // An instance that `include` made may lack an axis, and then agrees with every value of it.
-    const loose = group.some((step) => shared.some((axis) => !(axis in step.axes)))
-      ? group.filter(
-          (step) =>
-            shared.some((axis) => !(axis in step.axes)) &&
-            shared.every((axis) => !(axis in step.axes) || keyOf(axes, [axis]) === keyOf(step.axes, [axis])),
-        )
-      : [];
-    return [...exact, ...loose];
-  }
-}
-
-const keyOf = (axes: Values, names: readonly string[]): string =>
-  formatCanonicalJson(names.map((axis) => (axis in axes ? axes[axis] : { absent: axis })));
-
-/** What resolving a wire needs. */
-export interface WireParts {
-  readonly step: UnlinkedStep;
-  readonly portName: string;
+/** What a reference leads to, whatever the instance that asks. */
+export type Found = {
   readonly port: Port;
-  readonly index: StepIndex;
-  readonly report: (diagnostic: Diagnostic) => void;
+  /** Where a pipeline file declares it; absent for a plugin's own port. */
+  readonly range?: SourceRange;
+  readonly output: string;
+} & ({ readonly kind: 'input' } | { readonly kind: 'output'; readonly target: string; readonly first: Part });
+
+const silent: Report = () => undefined;
+
+/** Ids of instances have dots, such as lr=0.1; names of ports have none. */
+function splitReference(text: string): readonly [target: string, output: string] {
+  const at = text.lastIndexOf('.');
+  return [text.slice(0, Math.max(0, at)).normalize('NFC'), text.slice(at + 1).normalize('NFC')];
 }
 
-/** The output ports that one written reference means; none, and told, where something is wrong. */
-export function resolveWire(wire: Wire, parts: WireParts): readonly PortReference[] {
-  const { step, index } = parts;
-  const { text, range } = wire;
-  const fail = (code: DiagnosticCode, message: string, help: string): readonly PortReference[] => {
-    parts.report({ code, severity: 'error', message, range, help });
-    return [];
+/** Finds what one written reference names; undefined, and told, where something is wrong. */
+export function lookUpWire(wire: Wire, index: PipelineIndex, report: Report): Found | undefined {
+  const fail = (code: DiagnosticCode, message: string, help: string): undefined => {
+    report({ code, severity: 'error', message, range: wire.range, help });
   };
-  // Ids of instances have dots, such as lr=0.1; names of ports have none.
-  const at = text.lastIndexOf('.');
-  const [target, output] = [text.slice(0, at), text.slice(at + 1)];
-  if (at <= 0 || output === '') {
-    const outputs = Object.keys(index.groups.get(text)?.[0]?.outputs ?? {});
+  const [target, output] = splitReference(wire.text);
+  if (target === '' || output === '') {
+    const first = index.first(wire.text);
+    const outputs = first === undefined ? [] : Object.keys(outputsOf(first, index));
     const help =
-      outputs.length === 0 ? 'Write `step.port`, such as `prepare.dataset`.' : describeOutputs(text, outputs);
-    return fail('INPUT_FORMAT', `"${text}" does not name a step and a port.`, help);
+      outputs.length === 0
+        ? 'Write `step.port`, such as `prepare.dataset`.'
+        : describeOutputs(wire.text, outputs);
+    return fail('INPUT_FORMAT', `"${wire.text}" does not name a step and a port.`, help);
   }
-  const [first] = index.groups.get(target) ?? [index.byId.get(target)];
+  if (target === 'inputs') {
+    const { inputs } = index.pipeline;
+    const declared = Object.hasOwn(inputs, output) ? inputs[output] : undefined;
+    if (declared !== undefined) return { kind: 'input', output, ...declared };
+    return fail('REFERENCE_INPUT', `The pipeline has no input "${output}".`, suggestInput(output, index));
+  }
+  const first = index.first(target);
   if (first === undefined) {
-    if (index.declared.has(target)) return [];
+    if (index.declared.has(target)) return undefined;
     return fail('REFERENCE_STEP', `There is no step "${target}".`, suggestStep(target, output, index));
   }
-  const found = first.outputs[output];
-  if (found === undefined) {
+  if (isPipeline(first)) {
+    const declared = Object.hasOwn(first.outputs, output) ? first.outputs[output] : undefined;
+    if (declared !== undefined) {
+      const inner = lookUpWire(declared.from, index.child(first), silent);
+      if (inner === undefined) return undefined;
+      const port = declared.type === undefined ? inner.port : { ...inner.port, type: declared.type };
+      return { kind: 'output', target, output, first, port, range: declared.range };
+    }
+  } else {
+    const port = Object.hasOwn(first.outputs, output) ? first.outputs[output] : undefined;
+    if (port !== undefined) return { kind: 'output', target, output, first, port };
     // A plugin may name its outputs after its params, and those are wrong.
-    if (first.isBroken === true && first.plugin.plugin.outputsFor !== undefined) return [];
-    return fail(
-      'REFERENCE_PORT',
-      `The step "${target}" has no output "${output}".`,
-      suggestOutput(target, output, first.outputs),
-    );
+    if (first.isBroken === true && first.plugin.plugin.outputsFor !== undefined) return undefined;
   }
-  if (!fitsPort(parts.port, found)) return fail('PORT_TYPE', ...explainMisfit(wire, found, first, parts));
-  const instances = index.find(target, step.axes);
+  return fail(
+    'REFERENCE_PORT',
+    `The step "${target}" has no output "${output}".`,
+    suggestOutput(target, output, Object.keys(outputsOf(first, index))),
+  );
+}
+
+/** Who asks for what a reference means: a step, a step that uses a pipeline, or a pipeline's output. */
+export interface Asker {
+  readonly index: PipelineIndex;
+  readonly id: string;
+  readonly axes: Readonly<Record<string, unknown>>;
+}
+
+/** The ports of steps that a reference means to one instance. */
+export function followWire(
+  wire: Wire,
+  asker: Asker,
+  report: Report,
+  trail: ReadonlySet<string> = new Set(),
+): readonly PortReference[] {
+  const { index } = asker;
+  const found = lookUpWire(wire, index, silent);
+  if (found === undefined) return [];
+  const mark = `${index.pipeline.id} ${wire.text}`;
+  if (trail.has(mark)) {
+    report({
+      code: 'CYCLE',
+      severity: 'error',
+      message: `${wire.text} leads back to itself: a pipeline gives on what it is given.`,
+      range: wire.range,
+      help: 'Wire the output of another step.',
+    });
+    return [];
+  }
+  const further = new Set(trail).add(mark);
+  if (found.kind === 'input') {
+    const { parent, pipeline } = index;
+    if (parent === undefined) return [];
+    const outer = { index: parent, id: pipeline.id, axes: pipeline.axes };
+    return (pipeline.wires[found.output] ?? []).flatMap((next) => followWire(next, outer, report, further));
+  }
+  const instances = index.find(found.target, asker.axes);
   if (instances.length === 0)
-    return fail(
-      'PORT_COUNT',
-      `No instance of "${target}" has the values of "${step.id}".`,
-      'Give both steps the same values of the axes that they share.',
-    );
-  if (instances.length > 1 && parts.port.many !== true)
-    return fail('PORT_COUNT', ...explainCount(wire, target, output, instances, parts));
-  return instances.map((instance) => ({ step: instance.id, port: output }));
+    report({
+      code: 'PORT_COUNT',
+      severity: 'error',
+      message: `No instance of "${found.target}" has the values of "${localId(asker.id)}".`,
+      range: wire.range,
+      help: 'Give both steps the same values of the axes that they share.',
+    });
+  return instances.flatMap((instance) => {
+    if (!isPipeline(instance)) return [{ step: instance.id, port: found.output }];
+    const { from } = instance.outputs[found.output] ?? {};
+    const inner = { index: index.child(instance), id: instance.id, axes: {} };
+    return from === undefined ? [] : followWire(from, inner, report, further);
+  });
+}
+
+/** The outputs of a step, or of the pipeline that it uses, with what is known of their types. */
+export function outputsOf(part: Part, index: PipelineIndex): Readonly<Record<string, Port>> {
+  if (!isPipeline(part)) return part.outputs;
+  return Object.fromEntries(
+    Object.entries(part.outputs).flatMap(([name, { from, type }]) => {
+      const port = lookUpWire(from, index.child(part), silent)?.port;
+      return port === undefined ? [] : [[name, type === undefined ? port : { ...port, type }] as const];
+    }),
+  );
 }
 
 const describeOutputs = (target: string, outputs: readonly string[]): string =>
@@ -136,69 +146,39 @@ const describeOutputs = (target: string, outputs: readonly string[]): string =>
     .map((port) => `\`${target}.${port}\``)
     .join(' or ')}.`;
 
-function suggestStep(target: string, output: string, index: StepIndex): string {
-  const nearest = findNearest(target, target.includes('@') ? index.byId.keys() : index.declared);
+function suggestStep(target: string, output: string, index: PipelineIndex): string {
+  const nearest = findNearest(target, target.includes('@') ? index.ids : index.declared);
   return nearest === undefined
     ? `The steps are ${quoteNames(index.declared)}.`
     : `Did you mean "${nearest}.${output}"?`;
 }
 
-function suggestOutput(target: string, output: string, outputs: Ports): string {
-  const names = Object.keys(outputs);
+function suggestOutput(target: string, output: string, names: readonly string[]): string {
   const nearest = findNearest(output, names);
   if (nearest !== undefined) return `Did you mean "${target}.${nearest}"?`;
   return names.length === 0 ? 'It has no outputs.' : `Its outputs are ${quoteNames(names)}.`;
 }
 
-function explainMisfit(
-  { text }: Wire,
-  found: Port,
-  first: UnlinkedStep,
-  { portName, port, step, index }: WireParts,
-): readonly [string, string] {
-  const fitting = (candidate: UnlinkedStep): readonly string[] =>
-    Object.entries(candidate.outputs)
-      .filter(([, output]) => fitsPort(port, output))
-      .map(([name]) => `${candidate.group}.${name}`);
-  const own = fitting(first);
-  const others = [...index.groups.values()].flatMap(([candidate]) =>
-    candidate === undefined || candidate.group === step.group ? [] : fitting(candidate),
+function suggestInput(name: string, { pipeline }: PipelineIndex): string {
+  const names = Object.keys(pipeline.inputs);
+  const nearest = findNearest(name, names);
+  if (nearest !== undefined) return `Did you mean "inputs.${nearest}"?`;
+  return names.length === 0
+    ? `Declare it: \`inputs: { ${name}: { type: ... } }\` beside \`steps\`.`
+    : `Its inputs are ${quoteNames(names)}.`;
+}
+
+/** Where other steps of the same file, or the file's own inputs, give what a port takes. */
+export function offersFor(port: Port, index: PipelineIndex, except: string): readonly string[] {
+  const given = Object.entries(index.pipeline.inputs)
+    .filter(([, input]) => fitsPort(port, input.port))
+    .map(([name]) => `inputs.${name}`);
+  const steps = [...index.groups].flatMap(([name, [first]]) =>
+    name === except || first === undefined
+      ? []
+      : Object.entries(outputsOf(first, index))
+          .filter(([, output]) => fitsPort(port, output))
+          .map(([output]) => `${name}.${output}`),
   );
-  const takers = Object.entries(step.plugin.plugin.inputs)
-    .filter(([, input]) => fitsPort(input, found))
-    .map(([name]) => name);
-  const offers = own.length > 0 ? own : others;
-  const help = [
-    offers.length > 0
-      ? `Wire ${quoteNames(offers)} to "${portName}"`
-      : `Wire an output of type "${port.type}" to "${portName}"`,
-    ...(takers.length > 0 ? [`or ${text} to ${quoteNames(takers)}`] : []),
-  ].join(', ');
-  return [`The input "${portName}" takes "${port.type}", but ${text} gives "${found.type}".`, `${help}.`];
-}
-
-function explainCount(
-  { text }: Wire,
-  target: string,
-  output: string,
-  instances: readonly UnlinkedStep[],
-  { portName, step }: WireParts,
-): readonly [string, string] {
-  const axes = Object.keys(instances[0]?.axes ?? {}).filter((axis) => !(axis in step.axes));
-  const names = axes.map((axis) => `"${axis}"`).join(' and ');
-  return [
-    `The input "${portName}" takes one artifact, but ${text} stands for ${instances.length} instances of "${target}".`,
-    `Give "${step.group}" a matrix with the axis ${names}, or name one instance: \`${instances[0]?.id ?? target}.${output}\`.`,
-  ];
-}
-
-/** Where a step is wired to another; the step itself where that is not written. */
-export function findWireRange(from: UnlinkedStep, to: UnlinkedStep): SourceRange {
-  const wire = Object.values(from.wires)
-    .flat()
-    .find(({ text }) => {
-      const target = text.slice(0, text.lastIndexOf('.'));
-      return target === to.group || target === to.id;
-    });
-  return wire?.range ?? from.range;
+  return [...given, ...steps];
 }

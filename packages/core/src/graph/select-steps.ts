@@ -1,8 +1,10 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { findNearest, quoteNames } from '../util/suggest.ts';
 import type { Graph, GraphStep } from './graph.ts';
+import type { StepPlaces } from './places.ts';
+import { groupNames, makeTargetMatcher } from './step-id.ts';
 
-/** What the command line says about which steps to run; a group's name stands for all its instances. */
+/** What the command line says about which steps to run; a name stands for all instances and all steps inside. */
 export interface Selection {
   /** Only these. */
   readonly only?: readonly string[];
@@ -18,23 +20,35 @@ export interface Selection {
 
 type Report = (diagnostic: Diagnostic) => void;
 
-/** Finds ids by the names of steps and groups. */
-function makeResolver(graph: Graph, report: Report): (names: readonly string[]) => readonly string[] {
+/** Finds ids by targets: names of steps and of pipelines that are used as a step, ids, and some of the values. */
+function makeResolver(
+  graph: Graph,
+  report: Report,
+  places: StepPlaces | undefined,
+): (targets: readonly string[]) => readonly string[] {
   const groups: ReadonlyMap<string, readonly GraphStep[]> = Map.groupBy(graph.steps, (step) => step.group);
-  return (names) =>
-    names.flatMap((name) => {
-      const group = groups.get(name);
+  return (targets) =>
+    targets.flatMap((target) => {
+      // The usual case needs no look at every step.
+      const group = groups.get(target);
       if (group !== undefined) return group.map((step) => step.id);
-      if (graph.byId.has(name)) return [name];
-      const nearest = findNearest(name, name.includes('@') ? graph.byId.keys() : groups.keys());
+      if (graph.byId.has(target)) return [target];
+      const isMeant = makeTargetMatcher(target);
+      const found = graph.steps.filter((step) => isMeant(step.id));
+      if (found.length > 0) return found.map((step) => step.id);
+      const names = groupNames(groups.keys());
+      const nearest = findNearest(target, target.includes('@') ? graph.byId.keys() : names);
+      const meant = nearest === undefined ? undefined : makeTargetMatcher(nearest);
+      const step = graph.steps.find(({ id }) => meant?.(id) === true);
+      const place = places?.get(step?.id ?? '')?.range;
       report({
         code: 'TARGET_UNKNOWN',
         severity: 'error',
-        message: `The pipeline has no step "${name}".`,
-        help:
-          nearest === undefined
-            ? `Its steps are ${quoteNames(groups.keys())}.`
-            : `Did you mean "${nearest}"?`,
+        message: `The pipeline has no step "${target}".`,
+        ...(place === undefined || nearest === undefined
+          ? {}
+          : { notes: [{ message: `"${nearest}" is declared here.`, range: place }] }),
+        help: nearest === undefined ? `Its steps are ${quoteNames(names)}.` : `Did you mean "${nearest}"?`,
       });
       return [];
     });
@@ -61,13 +75,17 @@ function indexDependents(graph: Graph): ReadonlyMap<string, readonly string[]> {
   return dependents;
 }
 
-/** The ids of the steps to run; undefined means all. Several parts of a selection narrow each other. */
+/**
+ * The ids of the steps to run; undefined means all. Several parts of a selection narrow each other. `places` let
+ * messages show the step that was meant.
+ */
 export function selectSteps(
   graph: Graph,
   selection: Selection,
   report: Report,
+  places?: StepPlaces,
 ): ReadonlySet<string> | undefined {
-  const resolve = makeResolver(graph, report);
+  const resolve = makeResolver(graph, report, places);
   const dependents = indexDependents(graph);
   const needsOf = (id: string): readonly string[] => graph.byId.get(id)?.needs ?? [];
   const dependentsOf = (id: string): readonly string[] => dependents.get(id) ?? [];

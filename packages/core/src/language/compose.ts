@@ -2,11 +2,15 @@ import { posix } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
-import { isDeclaration } from './params.ts';
+import { isDeclaration } from './param-declaration.ts';
 import type { MapTree, ScalarTree, Tree, TreeEntry } from './tree.ts';
 import { entryOf, mergeTrees, withEntries, withoutKeys } from './tree.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
+
+/** A path that stands in a file, from the project's folder; it is relative to the file that it stands in. */
+export const resolveFile = (from: string, path: string): string =>
+  posix.isAbsolute(path) ? path : posix.normalize(posix.join(posix.dirname(from), path));
 
 /** Reads another pipeline file, relative to the project; tells what is wrong and gives undefined then. */
 export type ReadTree = (file: string, from: SourceRange) => MapTree | undefined;
@@ -84,7 +88,7 @@ export class Composer {
     to: ScalarTree & { readonly value: string },
     chain: readonly Link[],
   ): MapTree | undefined {
-    const target = posix.normalize(posix.join(posix.dirname(file), to.value));
+    const target = resolveFile(file, to.value);
     const link = { file, range: to.range };
     const links = [...chain, link];
     const first = links.findIndex((known) => known.file === target);

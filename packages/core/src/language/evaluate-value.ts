@@ -4,7 +4,14 @@ import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
 import { ExpressionError } from './expression-parser.ts';
 import type { Scope } from './expression.ts';
-import { evaluateExpression, evaluateText, hasExpression, isSecret } from './expression.ts';
+import {
+  evaluateExpression,
+  evaluateText,
+  hasExpression,
+  isSecret,
+  isTrue,
+  unwrapExpression,
+} from './expression.ts';
 import type { TreePath } from './tree.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -17,6 +24,7 @@ const codes = {
   name: 'EXPRESSION_NAME',
   type: 'EXPRESSION_TYPE',
   secret: 'EXPRESSION_SECRET',
+  told: 'EXPRESSION_NAME',
 } as const;
 
 /**
@@ -53,9 +61,11 @@ function explainExpression(
       ? `Did you mean "${nearest}"?`
       : known !== ''
         ? `Known are ${known}.`
-        : error.kind === 'secret'
-          ? 'Let the whole value be `${{ secrets.NAME }}`.'
-          : undefined;
+        : error.kind === 'syntax' && word === '='
+          ? 'Write `==`.'
+          : error.kind === 'secret'
+            ? 'Let the whole value be `${{ secrets.NAME }}`.'
+            : undefined;
   return {
     code: codes[error.kind],
     severity: 'error',
@@ -70,6 +80,8 @@ export interface EvaluateParts {
   readonly scope: Scope;
   readonly document: ParsedDocument;
   readonly report: Report;
+  /** Called when a value cannot be computed because of a mistake that has been told already. */
+  readonly onTold?: () => void;
 }
 
 /** Computes every expression in a value; the result shares nothing with the scope. */
@@ -77,7 +89,7 @@ export function evaluateValue(value: unknown, path: TreePath, parts: EvaluatePar
   if (typeof value === 'string') {
     if (!hasExpression(value)) return value;
     const result = evaluateText(value, parts.scope, (error, offset) => {
-      parts.report(explainExpression(parts.document.rangeOf(path), value, error, offset));
+      reportExpression(error, { text: value, offset, path }, parts);
     });
     return typeof result === 'object' ? structuredClone(result) : result;
   }
@@ -88,28 +100,53 @@ export function evaluateValue(value: unknown, path: TreePath, parts: EvaluatePar
   );
 }
 
-/** Computes a condition, which is an expression with or without `${{ }}`. */
-export function evaluateCondition(value: string | boolean, path: TreePath, parts: EvaluateParts): boolean {
-  const computed =
-    typeof value === 'string' && !hasExpression(value)
-      ? evaluateBare(value, path, parts)
-      : evaluateValue(value, path, parts);
-  if (isSecret(computed)) {
-    const error = new ExpressionError('secret', 'A secret cannot decide whether a step runs.', {
-      start: 0,
-      end: String(value).length,
-    });
-    parts.report(explainExpression(parts.document.rangeOf(path), String(value), error, 0));
+/** Tells what is wrong with an expression that begins at `offset` of a text. */
+export function reportExpression(
+  error: ExpressionError,
+  written: { readonly text: string; readonly offset: number; readonly path: TreePath },
+  parts: EvaluateParts,
+): void {
+  if (error.kind === 'told') {
+    parts.onTold?.();
+    return;
   }
-  return computed !== false && computed !== '' && computed !== null && computed !== 0;
+  const range = parts.document.rangeOf(written.path);
+  parts.report(explainExpression(range, written.text, error, written.offset));
 }
 
-function evaluateBare(text: string, path: TreePath, parts: EvaluateParts): unknown {
+/** Reads a condition: one expression, with or without braces; undefined, and told, where it is something else. */
+export function readCondition(
+  text: string,
+  path: TreePath,
+  parts: EvaluateParts,
+): { readonly text: string; readonly offset: number } | undefined {
+  const found = unwrapExpression(text);
+  if (found !== undefined) return found;
+  const message = 'A condition is one expression; this one goes on outside of its braces.';
+  const error = new ExpressionError('syntax', message, { start: 0, end: text.length });
+  parts.report({
+    ...explainExpression(parts.document.rangeOf(path), text, error, 0),
+    help: 'Write the whole condition without ${{ and }}.',
+  });
+  return undefined;
+}
+
+/** Computes a condition, which is an expression with or without `${{ }}`. */
+export function evaluateCondition(value: string | boolean, path: TreePath, parts: EvaluateParts): boolean {
+  if (typeof value === 'boolean') return value;
+  const condition = readCondition(value, path, parts);
+  if (condition === undefined) return true;
   try {
-    return evaluateExpression(text, parts.scope);
+    const computed = evaluateExpression(condition.text, parts.scope);
+    if (isSecret(computed))
+      throw new ExpressionError('secret', 'A secret cannot decide whether a step runs.', {
+        start: 0,
+        end: condition.text.length,
+      });
+    return isTrue(computed);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    parts.report(explainExpression(parts.document.rangeOf(path), text, error, 0));
-    return undefined;
+    reportExpression(error, { text: value, offset: condition.offset, path }, parts);
+    return true;
   }
 }

@@ -2,6 +2,7 @@ import type { ErrorObject } from 'ajv';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
+import { namePattern } from './names.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -15,6 +16,8 @@ export interface Locator {
 export interface ExplainOptions {
   /** The whole value, such as `The pipeline`. */
   readonly owner: string;
+  /** The keys that lead to the whole value, where messages name them. */
+  readonly prefix?: readonly string[];
   /** What its keys are called: `key` or `param`. */
   readonly noun: string;
   readonly codes: { readonly wrong: DiagnosticCode; readonly unknown: DiagnosticCode };
@@ -52,6 +55,8 @@ const orList = (items: readonly string[]): string =>
 /** What a value must be, in words, from its schema. */
 export function describeSchema(schema: Schema): string {
   const union = [schema['anyOf'] ?? schema['oneOf'] ?? []].flat().filter(isRecord);
+  // What people call it, where its type says too little.
+  if (typeof schema['$comment'] === 'string') return schema['$comment'];
   const constants = union.flatMap((item) => ('const' in item ? [item['const']] : []));
   if (Array.isArray(schema['enum']))
     return `one of ${orList(schema['enum'].map((choice) => JSON.stringify(choice)))}`;
@@ -105,7 +110,12 @@ const isUnion = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || ke
 function chooseInUnions(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const dropped = new Set<ErrorObject>();
   for (const union of errors.filter(isUnion)) {
-    const inside = errors.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/`));
+    // The same part of a schema may have checked several values.
+    const inside = errors.filter(
+      (error) =>
+        error.schemaPath.startsWith(`${union.schemaPath}/`) &&
+        `${error.instancePath}/`.startsWith(`${union.instancePath}/`),
+    );
     const branches = Map.groupBy(
       inside,
       (error) => error.schemaPath.slice(union.schemaPath.length + 1).split('/')[0],
@@ -146,8 +156,8 @@ export function explainSchemaErrors(
   return result;
 }
 
-function labelOf(path: readonly string[], owner: string): string {
-  const [first, ...rest] = path;
+function labelOf(path: readonly string[], { owner, prefix = [] }: ExplainOptions): string {
+  const [first, ...rest] = path.length === 0 ? [] : [...prefix, ...path];
   if (first === undefined) return owner;
   return `"${first}${rest.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join('')}"`;
 }
@@ -157,7 +167,7 @@ function explainError(error: ErrorObject, locator: Locator, options: ExplainOpti
   if (error.propertyName !== undefined) return explainName(error.propertyName, path, locator);
   if (error.keyword === 'additionalProperties') return explainUnknown(error, locator, options);
   const parent: Schema = isRecord(error.parentSchema) ? error.parentSchema : {};
-  const label = labelOf(path, options.owner);
+  const label = labelOf(path, options);
   if (error.keyword === 'required') {
     const key = String(error.params['missingProperty']);
     const properties = isRecord(parent['properties']) ? parent['properties'] : {};
@@ -180,21 +190,42 @@ function explainError(error: ErrorObject, locator: Locator, options: ExplainOpti
   };
 }
 
-function explainName(name: string, path: readonly string[], locator: Locator): Diagnostic {
+/** Names that mean something else wherever they stand. */
+const reservedNames: ReadonlyMap<string, string> = new Map([
+  ['inputs', 'references use it for what the pipeline is given'],
+  ['__proto__', 'it has a meaning of its own in JavaScript'],
+]);
+
+/** What is wrong with a name, in words. */
+function findNameProblem(name: string): string {
+  const reserved = reservedNames.get(name);
+  if (reserved !== undefined) return reserved;
+  const wrong = [...name].find((character) => !namePattern.test(character));
+  if (wrong === undefined) return 'its letters and their marks are written apart (not in Unicode form NFC)';
+  if (/\s/.test(wrong)) return 'it has a blank';
+  if (/[!-~]/.test(wrong)) return `it has the character ${wrong}`;
+  const code = (wrong.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return `it has the invisible character U+${code}`;
+}
+
+/** Tells that a name cannot be used. */
+export function explainName(name: string, path: readonly string[], locator: Locator): Diagnostic {
+  const allowed = [...name.normalize('NFC')].map((character) =>
+    namePattern.test(character) ? character : '-',
+  );
+  const better = allowed.join('').replaceAll(/-+/g, '-').replaceAll(/^-|-$/g, '');
+  const isReserved = reservedNames.has(name);
   return {
     code: 'NAME_INVALID',
     severity: 'error',
-    message: `"${name}" cannot be a name: it has a blank or one of the characters . @ , = /.`,
+    message: `"${name}" cannot be a name: ${findNameProblem(name)}.`,
     range: locator.rangeOfKey([...path, name]),
-    help: `Write a name such as "${name.replaceAll(/[\s.@,=/]+/g, '-').replaceAll(/^-|-$/g, '') || 'first'}".`,
+    help: isReserved ? 'Choose another name.' : `Write a name such as "${better === '' ? 'first' : better}".`,
   };
 }
 
-function explainUnknown(
-  error: ErrorObject,
-  locator: Locator,
-  { owner, noun, codes }: ExplainOptions,
-): Diagnostic {
+function explainUnknown(error: ErrorObject, locator: Locator, options: ExplainOptions): Diagnostic {
+  const { noun, codes } = options;
   const path = pathOf(error);
   const key = String(error.params['additionalProperty']);
   const parent: Schema = isRecord(error.parentSchema) ? error.parentSchema : {};
@@ -204,7 +235,7 @@ function explainUnknown(
   return {
     code: codes.unknown,
     severity: 'error',
-    message: `${labelOf(path, owner)} has no ${noun} "${key}".`,
+    message: `${labelOf(path, options)} has no ${noun} "${key}".`,
     range: locator.rangeOfKey([...path, key]),
     help: nearest === undefined ? all : `Did you mean "${nearest}"?`,
   };
@@ -230,8 +261,12 @@ function helpFor(schema: Schema, key: string, found: unknown): string | undefine
   if (types.includes('boolean') && typeof found === 'string' && /^(yes|no|on|off|y|n)$/i.test(found))
     return `In YAML 1.2, ${found} is a text; write ${quoted(/^(yes|on|y)$/i.test(found) ? 'true' : 'false')}.`;
   const isNumeric = types.includes('number') || types.includes('integer');
+  if (types.length === 1 && types[0] === 'string' && ['number', 'boolean'].includes(typeof found))
+    return `Put it in quotes: ${quoted(JSON.stringify(String(found)))}.`;
   if (isNumeric && typeof found === 'string' && found.trim() !== '' && Number.isFinite(Number(found)))
     return `Remove the quotes: ${quoted(found.trim())}.`;
+  if (isNumeric && typeof found === 'string' && /^[-+]?\d[\d_]*(\.\d+)?$/.test(found))
+    return `In YAML 1.2, ${found} is a text; write ${quoted(found.replaceAll('_', ''))}.`;
   if (types.length === 1 && types[0] === 'array' && typeof found === 'string')
     return `Write a list: ${quoted(`[${found}]`)}.`;
   const choices = Array.isArray(schema['enum'])

@@ -6,7 +6,8 @@ export interface ExpressionSpan {
 
 /** An expression cannot be read or computed. */
 export class ExpressionError extends Error {
-  readonly kind: 'syntax' | 'name' | 'type' | 'secret';
+  /** `told` when it follows from a mistake that has been told already. */
+  readonly kind: 'syntax' | 'name' | 'type' | 'secret' | 'told';
   readonly span: ExpressionSpan;
   /** Names that could have been meant. */
   readonly known: readonly string[];
@@ -194,7 +195,12 @@ class Parser {
       if (this.#accept('.')) {
         const token = this.#next();
         if (token.kind !== 'name') throw new ExpressionError('syntax', 'After a dot comes a name.', token);
-        const key: Expression = { kind: 'literal', value: token.text, start: token.start, end: token.end };
+        const key: Expression = {
+          kind: 'literal',
+          value: token.text.normalize('NFC'),
+          start: token.start,
+          end: token.end,
+        };
         value = { kind: 'member', of: value, key, isDotted: true, start: value.start, end: token.end };
       } else if (this.#accept('[')) {
         const key = this.#choice();
@@ -220,7 +226,8 @@ class Parser {
   }
 
   #name(token: Token): Expression {
-    const { text, start, end } = token;
+    const { start, end } = token;
+    const text = token.text.normalize('NFC');
     if (text === 'true' || text === 'false') return { kind: 'literal', value: text === 'true', start, end };
     if (text === 'null') return { kind: 'literal', value: null, start, end };
     if (!this.#accept('(')) return { kind: 'name', name: text, start, end };

@@ -9,16 +9,21 @@ export type Scope = Readonly<Record<string, unknown>>;
 type Fields = Readonly<Record<string, unknown>>;
 
 const isRecord = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
-const isTrue = (value: unknown): boolean =>
+/** What counts as true: everything but false, null, 0 and the empty text. */
+export const isTrue = (value: unknown): boolean =>
   value !== false && value !== null && value !== undefined && value !== 0 && value !== '';
 
 /** A secret stands for itself until the step starts: nothing can be computed from it. */
 export const isSecret = (value: unknown): value is { readonly $secret: string } =>
   isRecord(value) && typeof value['$secret'] === 'string';
 
-function hasSecret(value: unknown): boolean {
+/** True for a secret, and for what holds one. */
+export function hasSecret(value: unknown): boolean {
   return isSecret(value) || (isRecord(value) && Object.values(value).some(hasSecret));
 }
+
+/** Stands for a value that is wrong or missing, which has been told: nothing that needs it is told again. */
+export const unknownValue: object = Object.freeze({});
 
 interface FunctionRule {
   /** How many values it takes, at least and at most. */
@@ -26,7 +31,8 @@ interface FunctionRule {
   readonly apply: (...values: readonly unknown[]) => unknown;
 }
 
-const toText = (value: unknown): string =>
+/** A value as it is put into a longer text. */
+export const toText = (value: unknown): string =>
   typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 
 const functions: Readonly<Record<string, FunctionRule>> = {
@@ -62,7 +68,7 @@ function nameOf(expression: Expression): string {
 }
 
 /** Checks the names of all branches, those not taken included: `params`, `params.x`, functions. */
-function checkNames(expression: Expression, scope: Scope): void {
+export function checkNames(expression: Expression, scope: Scope): void {
   switch (expression.kind) {
     case 'literal':
       return;
@@ -119,12 +125,17 @@ function lookUp(value: unknown, key: unknown, shown: string, span: ExpressionSpa
       span,
     );
   }
-  if (isRecord(value) && Object.hasOwn(value, String(key))) return value[String(key)];
+  if (isRecord(value) && Object.hasOwn(value, String(key))) {
+    const item = value[String(key)];
+    if (item !== unknownValue) return item;
+    throw new ExpressionError('told', `${shown}.${toText(key)} has no value.`, span);
+  }
   const known = isRecord(value) ? Object.keys(value) : [];
   throw new ExpressionError('name', `${shown} has no "${toText(key)}".`, span, known);
 }
 
-function evaluate(expression: Expression, scope: Scope): unknown {
+/** Computes an expression whose names have been checked. */
+export function evaluate(expression: Expression, scope: Scope): unknown {
   switch (expression.kind) {
     case 'literal':
       return expression.value;
@@ -219,6 +230,17 @@ function findEnd(text: string, from: number): number {
     else if (character === '}' && text[at + 1] === '}') return at;
   }
   return text.indexOf('}}', from);
+}
+
+/** The expression that is the whole of a text, with or without its braces, and where it begins there. */
+export function unwrapExpression(
+  text: string,
+): { readonly text: string; readonly offset: number } | undefined {
+  if (!hasExpression(text)) return { text, offset: 0 };
+  const open = text.indexOf('${{');
+  const end = findEnd(text, open + 3);
+  const isWhole = end !== -1 && text.slice(0, open).trim() === '' && text.slice(end + 2).trim() === '';
+  return isWhole ? { text: text.slice(open + 3, end), offset: open + 3 } : undefined;
 }
 
 /**

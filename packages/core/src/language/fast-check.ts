@@ -5,6 +5,7 @@
  * takes to read. So this only ever says "fits" or "cannot say"; whoever wants to know what is wrong asks ajv.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { formatCanonicalJson } from '../util/canonical-json.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Rule = (limit: unknown, value: unknown, schema: Fields) => boolean;
@@ -76,6 +77,11 @@ const rules: Readonly<Record<string, Rule>> = {
   pattern: (source, value) => typeof value !== 'string' || matches(source, value),
   minItems: listed((value, limit) => value.length >= limit),
   maxItems: listed((value, limit) => value.length <= limit),
+  multipleOf: numeric((value, limit) => Number.isInteger(value / limit)),
+  uniqueItems: (isUnique, value) =>
+    isUnique !== true ||
+    !Array.isArray(value) ||
+    new Set(value.map((item) => formatCanonicalJson(item))).size === value.length,
   minProperties: keyed((value, limit) => Object.keys(value).length >= limit),
   maxProperties: keyed((value, limit) => Object.keys(value).length <= limit),
   items: (schema, value) => !Array.isArray(value) || value.every((item) => fits(schema, item)),

@@ -1,89 +1,137 @@
-import type { JsonObject, Ports } from '@joyul/plugin-api';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import type { ResolvedPlugin, RetryPolicy } from '../graph/graph.ts';
-import type { UnlinkedStep } from '../graph/unlinked-step.ts';
-import type { PluginCatalog, PluginProblem } from '../graph/plugin-catalog.ts';
+import type { Ports } from '@joyul/plugin-api';
+import type { SourceRange } from '../diagnostics/source.ts';
+import type { ResolvedPlugin } from '../graph/graph.ts';
+import type { PluginProblem } from '../graph/plugin-catalog.ts';
+import { factsOf } from '../graph/plugin-facts.ts';
+import type {
+  DeclaredInput,
+  DeclaredOutput,
+  UnlinkedPart,
+  UnlinkedPipeline,
+  UnlinkedStep,
+  Wire,
+} from '../graph/unlinked-step.ts';
 import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
-import type { EvaluateParts } from './evaluate-value.ts';
-import { evaluateCondition, evaluateValue } from './evaluate-value.ts';
-import { explainSchemaErrors, showValue } from './explain-schema.ts';
-import type { Scope } from './expression.ts';
-import { isSecret } from './expression.ts';
-import type { MatrixInstance, MatrixValues } from './matrix.ts';
-import { axesOf, countProduct, expandMatrix, formatInstanceId, maxInstances } from './matrix.ts';
+import { evaluateCondition } from './evaluate-value.ts';
+import { readGates } from './gates.ts';
+import { maxInstances } from './matrix.ts';
+import type { PipelineFile } from './pipeline-files.ts';
 import type { PipelineSpec, StepSpec } from './pipeline-spec.ts';
-import { validateValue } from './schema-validator.ts';
-import type { StepSet } from './sets.ts';
-import { setAt } from './sets.ts';
-import type { TreePath } from './tree.ts';
-import { parseDuration, parseSize } from './units.ts';
+import { findReadPlaces } from './read-places.ts';
+import type { StepInstance } from './step-matrix.ts';
+import { StepMatrix } from './step-matrix.ts';
+import { makeParams } from './step-params.ts';
+import { makeSettings } from './step-settings.ts';
+import type { PipelineParts, StepSite } from './step-site.ts';
+import { readUse } from './use-pipeline.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+type Part = UnlinkedStep | UnlinkedPipeline;
 
-const isRecord = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What making steps needs. */
-export interface StepParts {
-  readonly spec: PipelineSpec;
-  readonly document: ParsedDocument;
-  readonly catalog: PluginCatalog;
-  readonly cores: number;
-  readonly pools: Readonly<Record<string, number>>;
-  /** `params`, `env`, `secrets` and `run`. */
-  readonly scope: Scope;
-  readonly sets: readonly StepSet[];
-  readonly report: (diagnostic: Diagnostic) => void;
+/** Makes the steps of one pipeline instance: plugins found, matrices and pipelines expanded, params checked. */
+export function makePipeline(
+  parts: PipelineParts,
+  use: Pick<UnlinkedPipeline, 'axes' | 'wires' | 'portRange' | 'range'>,
+): UnlinkedPipeline {
+  const { document, file, id, group } = parts;
+  const spec = document.value as PipelineSpec; // The schema has checked it.
+  return {
+    ...use,
+    id,
+    group,
+    file: file.file,
+    inputs: readInputs(spec, document),
+    outputs: readOutputs(spec, document),
+    declared: Object.keys(spec.steps),
+    parts: Object.entries(spec.steps).flatMap(([name, step]) => new StepMaker(name, step, parts).make()),
+  };
 }
 
-/** Makes steps of their declarations: plugins found, matrices expanded, expressions computed, params checked. */
-export async function makeSteps(parts: StepParts): Promise<readonly UnlinkedStep[]> {
-  const specs = Object.entries(parts.spec.steps);
-  const names = [...new Set(specs.map(([, spec]) => spec.uses))];
-  // Plugins load at the same time; each is asked for once, whatever the number of steps.
-  const found = new Map(
-    await Promise.all(names.map(async (uses) => [uses, await parts.catalog.resolve(uses)] as const)),
+function readInputs(spec: PipelineSpec, document: ParsedDocument): Readonly<Record<string, DeclaredInput>> {
+  return Object.fromEntries(
+    Object.entries(spec.inputs ?? {}).map(([name, { type, optional, many }]) => {
+      const flags = {
+        ...(optional === true ? { optional } : {}),
+        ...(many === true ? { many } : {}),
+      };
+      return [name, { port: { type, ...flags }, range: document.rangeOfKey(['inputs', name]) }];
+    }),
   );
-  return specs.flatMap(([id, spec]) => {
-    const plugin = found.get(spec.uses);
-    if (plugin === undefined) throw new Error(`Internal error: nothing was resolved for ${spec.uses}.`);
-    const maker = new StepMaker(id, spec, parts);
-    if (!('problem' in plugin)) return maker.make(plugin);
-    maker.reportPlugin(plugin);
-    return [];
-  });
 }
 
-/** One schema object a plugin, so that it is compiled once. */
-const schemas = new WeakMap<object, object>();
-
-function schemaOf({ plugin }: ResolvedPlugin): object {
-  const own = plugin.params as unknown as object; // A TypeBox schema is a JSON Schema.
-  const known = schemas.get(own) ?? { additionalProperties: false, ...own };
-  schemas.set(own, known);
-  return known;
+function readOutputs(spec: PipelineSpec, document: ParsedDocument): Readonly<Record<string, DeclaredOutput>> {
+  return Object.fromEntries(
+    Object.entries(spec.outputs ?? {}).map(([name, output]) => {
+      const path = ['outputs', name];
+      const isText = typeof output === 'string';
+      const from = {
+        text: isText ? output : output.from,
+        range: document.rangeOf(isText ? path : [...path, 'from']),
+      };
+      const type = isText ? undefined : output.type;
+      return [name, { from, range: document.rangeOfKey(path), ...(type === undefined ? {} : { type }) }];
+    }),
+  );
 }
 
 class StepMaker {
-  readonly #id: string;
+  readonly #name: string;
   readonly #spec: StepSpec;
-  readonly #parts: StepParts;
-  readonly #path: TreePath;
+  readonly #parts: PipelineParts;
+  readonly #path: readonly string[];
 
-  constructor(id: string, spec: StepSpec, parts: StepParts) {
-    this.#id = id;
+  constructor(name: string, spec: StepSpec, parts: PipelineParts) {
+    this.#name = name;
     this.#spec = spec;
     this.#parts = parts;
-    this.#path = ['steps', id];
+    this.#path = ['steps', name];
   }
 
-  reportPlugin({ problem, message }: PluginProblem): void {
-    const { catalog, document, report } = this.#parts;
+  make(): readonly Part[] {
+    const { shared, document, file, scope } = this.#parts;
+    const used = file.uses.get(this.#name);
+    const plugin = shared.plugins.get(this.#spec.uses);
+    if (used === undefined && plugin === undefined)
+      throw new Error(`Internal error: nothing was resolved for ${this.#spec.uses}.`);
+    if (plugin !== undefined && 'problem' in plugin) {
+      this.#reportPlugin(plugin);
+      return [];
+    }
+    const evaluation = { scope, document, report: shared.report };
+    const matrix = new StepMatrix(this.#name, [...this.#path, 'matrix'], evaluation);
+    return matrix.expand(this.#spec.matrix).flatMap((instance): readonly Part[] => {
+      if (!this.#count()) return [];
+      const made =
+        used !== undefined
+          ? this.#makeUse(used, instance)
+          : plugin === undefined
+            ? undefined
+            : this.#makeStep(plugin, instance);
+      return made === undefined ? [] : [made];
+    });
+  }
+
+  /** Counts a step; false, and told, when there are too many. */
+  #count(): boolean {
+    const { shared, document } = this.#parts;
+    if (++shared.count.steps <= maxInstances) return true;
+    if (shared.count.steps === maxInstances + 1)
+      shared.report({
+        code: 'MATRIX_TOO_LARGE',
+        severity: 'error',
+        message: `The pipeline has more than ${maxInstances} steps, from "${this.#name}" on.`,
+        range: document.rangeOfKey(this.#path),
+        help: 'Use fewer values in matrices, or fewer pipelines in pipelines.',
+      });
+    return false;
+  }
+
+  #reportPlugin({ problem, message }: PluginProblem): void {
+    const { shared, document } = this.#parts;
     const { uses } = this.#spec;
-    const nearest = findNearest(uses, catalog.knownNames);
+    const nearest = findNearest(uses, shared.catalog.knownNames);
     const packageName = /[/@]/.test(uses) ? uses : `joyul-step-${uses}`;
-    report({
+    shared.report({
       code: problem === 'unknown' ? 'PLUGIN_UNKNOWN' : 'PLUGIN_INVALID',
       severity: 'error',
       message,
@@ -97,186 +145,71 @@ class StepMaker {
     });
   }
 
-  make(plugin: ResolvedPlugin): readonly UnlinkedStep[] {
-    const instances = this.#expand();
-    // What every instance may name, so that `include` may give a value to some instances only.
-    const absent = Object.fromEntries(
-      instances.flatMap(({ values }) => Object.keys(values).map((axis) => [axis, null])),
-    );
-    const ids = new Set<string>();
-    return instances.flatMap((instance) => {
-      const id = formatInstanceId(this.#id, instance.axes);
-      if (ids.has(id)) this.#reportDuplicate(id);
-      ids.add(id);
-      return this.#makeInstance(id, plugin, instance, { ...absent, ...instance.values }) ?? [];
-    });
-  }
-
-  #reportDuplicate(id: string): void {
-    this.#parts.report({
-      code: 'MATRIX_DUPLICATE',
-      severity: 'error',
-      message: `Two instances have the name "${id}".`,
-      range: this.#parts.document.rangeOfKey([...this.#path, 'matrix']),
-      help: 'Remove the repeated value.',
-    });
-  }
-
-  #expand(): readonly MatrixInstance[] {
-    const { document, report, scope } = this.#parts;
-    if (this.#spec.matrix === undefined) return [{ axes: {}, values: {} }];
-    const path = [...this.#path, 'matrix'];
-    const range = document.rangeOfKey(path);
-    const matrix = this.#evaluate(this.#spec.matrix, path, scope);
-    if (!isRecord(matrix) || !this.#checkAxes(matrix, path)) return [];
-    if (countProduct(matrix) > maxInstances) {
-      const message = `The matrix of "${this.#id}" has ${countProduct(matrix)} instances; at most ${maxInstances} can be run.`;
-      report({ code: 'MATRIX_TOO_LARGE', severity: 'error', message, range, help: 'Use fewer values.' });
-      return [];
-    }
-    const instances = expandMatrix(matrix);
-    if (instances.length === 0)
-      report({
-        code: 'MATRIX_EMPTY',
-        severity: 'error',
-        message: `The matrix of "${this.#id}" has no instance.`,
-        range,
-        help: 'Give it an axis with values, and exclude fewer.',
-      });
-    return instances;
-  }
-
-  #checkAxes(matrix: MatrixValues, path: TreePath): boolean {
-    const { document, report } = this.#parts;
-    const axes = Object.keys(axesOf(matrix));
-    let isRight = true;
-    for (const axis of axes) {
-      if (Array.isArray(matrix[axis])) continue;
-      isRight = false;
-      // An expression that could not be computed has been told already.
-      if (matrix[axis] === undefined) continue;
-      report({
-        code: 'WRONG_TYPE',
-        severity: 'error',
-        message: `The axis "${axis}" must be a list of values, but is ${showValue(matrix[axis])}.`,
-        range: document.rangeOf([...path, axis]),
-        help: `Write a list: \`${axis}: [...]\`.`,
-      });
-    }
-    const excluded = Array.isArray(matrix['exclude']) ? matrix['exclude'].filter(isRecord) : [];
-    for (const [index, pattern] of excluded.entries()) {
-      for (const axis of Object.keys(pattern).filter((key) => !axes.includes(key))) {
-        const nearest = findNearest(axis, axes);
-        isRight = false;
-        report({
-          code: 'MATRIX_AXIS',
-          severity: 'error',
-          message: `The matrix of "${this.#id}" has no axis "${axis}".`,
-          range: document.rangeOfKey([...path, 'exclude', index, axis]),
-          help: nearest === undefined ? `Its axes are ${axes.join(', ')}.` : `Did you mean "${nearest}"?`,
-        });
-      }
-    }
-    return isRight;
-  }
-
-  #evaluate(value: unknown, path: TreePath, scope: Scope): unknown {
-    return evaluateValue(value, path, { scope, document: this.#parts.document, report: this.#parts.report });
-  }
-
-  #makeInstance(
-    id: string,
-    plugin: ResolvedPlugin,
-    instance: MatrixInstance,
-    values: MatrixValues,
-  ): UnlinkedStep | undefined {
-    const { document, report } = this.#parts;
+  #site({ values }: StepInstance): StepSite {
+    const range = this.#parts.document.rangeOfKey(this.#path);
     const scope = { ...this.#parts.scope, matrix: values };
-    const evaluation: EvaluateParts = { scope, document, report };
-    const params = this.#makeParams(plugin, scope);
-    const environment = this.#makeEnvironment(scope);
-    const timeoutMs = this.#readDuration('timeout', this.#spec.timeout, scope);
-    const { cache } = this.#spec;
+    return { pipeline: this.#parts, name: this.#name, spec: this.#spec, path: this.#path, scope, range };
+  }
+
+  /** What a step has, whatever it uses. */
+  #makeCommon({ id, axes }: StepInstance, site: StepSite): UnlinkedPart & { readonly isEnabled: boolean } {
+    const { document, shared, isEnabled } = this.#parts;
+    const inside = (name: string, own: string): string => (own === '' ? name : `${own}/${name}`);
+    const evaluation = { scope: site.scope, document, report: shared.report };
+    const condition = evaluateCondition(this.#spec.if ?? true, [...this.#path, 'if'], evaluation);
+    return {
+      id: inside(id, this.#parts.id),
+      group: inside(this.#name, this.#parts.group),
+      axes,
+      wires: this.#makeWires(),
+      portRange: (port: string): SourceRange => document.rangeOfKey([...this.#path, 'inputs', port]),
+      range: site.range,
+      isEnabled: isEnabled && condition,
+    };
+  }
+
+  #makeUse(used: PipelineFile, instance: StepInstance): UnlinkedPipeline | undefined {
+    const { shared, sets } = this.#parts;
+    const site = this.#site(instance);
+    const { id, group, isEnabled, ...use } = this.#makeCommon(instance, site);
+    const read = readUse(used, site);
+    if (read === undefined) return undefined;
+    const prefix = `${this.#name}/`;
+    const inner = sets
+      .filter(({ step }) => step.startsWith(prefix))
+      .map((set) => ({ ...set, step: set.step.slice(prefix.length) }));
+    return makePipeline({ shared, file: used, ...read, sets: inner, id, group, isEnabled }, use);
+  }
+
+  #makeStep(plugin: ResolvedPlugin, instance: StepInstance): UnlinkedStep {
+    const { document, shared } = this.#parts;
+    const site = this.#site(instance);
+    const evaluation = { scope: site.scope, document, report: shared.report };
+    const params = makeParams(plugin, site);
+    const gates = readGates(this.#spec.gates ?? [], [...this.#path, 'gates'], evaluation);
+    const { isEnabled, ...common } = this.#makeCommon(instance, site);
+    const outputs: Ports =
+      params === undefined
+        ? plugin.plugin.outputs
+        : { ...plugin.plugin.outputs, ...plugin.plugin.outputsFor?.(params) };
+    const workspace = params === undefined ? {} : (plugin.plugin.workspace?.(params) ?? {});
+    const { id, group } = common;
     const step = {
       id,
-      group: this.#id,
-      plugin,
-      retry: this.#makeRetry(scope),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      resources: this.#makeResources(plugin, scope),
-      cache: cache === false ? 'off' : cache === true || cache === undefined ? 'rw' : cache,
-      ...environment,
-      isEnabled: evaluateCondition(this.#spec.if ?? true, [...this.#path, 'if'], evaluation),
-      range: document.rangeOfKey(this.#path),
-      axes: instance.axes,
-      wires: this.#makeWires(),
-      portRange: (port: string) => document.rangeOfKey([...this.#path, 'inputs', port]),
-    } as const;
-    if (params === undefined)
-      return { ...step, params: {}, outputs: plugin.plugin.outputs, workspace: {}, isBroken: true };
-    const extra: Ports = plugin.plugin.outputsFor?.(params) ?? {};
-    const outputs = { ...plugin.plugin.outputs, ...extra };
-    return { ...step, params, outputs, workspace: plugin.plugin.workspace?.(params) ?? {} };
+      group,
+      plugin: factsOf(plugin),
+      params: params ?? {},
+      outputs,
+      workspace,
+      ...makeSettings(plugin, site),
+      ...(gates.length === 0 ? {} : { gates }),
+      isEnabled,
+    };
+    const reads = findReadPlaces(workspace.reads ?? [], params ?? {}, site);
+    return { ...common, plugin, outputs, reads, step, ...(params === undefined ? { isBroken: true } : {}) };
   }
 
-  #makeParams(plugin: ResolvedPlugin, scope: Scope): JsonObject | undefined {
-    const { document, sets } = this.#parts;
-    const path = [...this.#path, 'with'];
-    let isBroken = false;
-    const report = (diagnostic: Diagnostic): void => {
-      isBroken ||= diagnostic.severity === 'error';
-      this.#parts.report(diagnostic);
-    };
-    const hasWith = this.#spec.with !== undefined;
-    let value = evaluateValue(this.#spec.with ?? {}, path, { scope, document, report }) as Record<
-      string,
-      unknown
-    >; // A map gives a map.
-    // What an expression should have given is not there: the schema would only tell it again.
-    if (isBroken) return undefined;
-    for (const set of sets) if (set.step === this.#id) value = setAt(value, set.path, set.value);
-    const locator = {
-      rangeOf: (inner: readonly string[]) =>
-        hasWith ? document.rangeOf([...path, ...inner]) : document.rangeOfKey(this.#path),
-      rangeOfKey: (inner: readonly string[]) =>
-        document.rangeOfKey(hasWith ? [...path, ...inner] : this.#path),
-    };
-    const errors = explainSchemaErrors(validateValue(schemaOf(plugin), value), locator, {
-      owner: `The step "${this.#id}"`,
-      noun: 'param',
-      codes: { wrong: 'PARAM_TYPE', unknown: 'PARAM_UNKNOWN' },
-    });
-    errors.forEach(report);
-    if (errors.length > 0) return undefined;
-    for (const issue of plugin.plugin.check?.(value) ?? []) {
-      report({
-        code: `${plugin.plugin.name}/${issue.code}`,
-        severity: 'error',
-        message: issue.message,
-        range: locator.rangeOf(issue.path),
-        ...(issue.help === undefined ? {} : { help: issue.help }),
-      });
-    }
-    return isBroken ? undefined : (value as JsonObject); // YAML and JSON give JSON values.
-  }
-
-  /** Variables whose value is a secret are kept apart: the value is looked up when the step starts. */
-  #makeEnvironment(scope: Scope): Pick<UnlinkedStep, 'environment' | 'secretEnvironment'> {
-    const values = this.#evaluate(this.#spec.environment ?? {}, [...this.#path, 'environment'], scope);
-    const entries = Object.entries(isRecord(values) ? values : {});
-    const secrets = entries.flatMap(([key, value]) =>
-      isSecret(value) ? [[key, value.$secret] as const] : [],
-    );
-    const plain = entries
-      .filter(([, value]) => !isSecret(value) && value !== null && value !== undefined)
-      .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)] as const);
-    return {
-      environment: Object.fromEntries(plain),
-      ...(secrets.length === 0 ? {} : { secretEnvironment: Object.fromEntries(secrets) }),
-    };
-  }
-
-  #makeWires(): UnlinkedStep['wires'] {
+  #makeWires(): Readonly<Record<string, readonly Wire[]>> {
     const { document } = this.#parts;
     return Object.fromEntries(
       Object.entries(this.#spec.inputs ?? {}).map(([port, value]) => {
@@ -288,91 +221,5 @@ class StepMaker {
         return [port, wires];
       }),
     );
-  }
-
-  #reportValue(path: TreePath, label: string, must: string, value: unknown): void {
-    this.#parts.report({
-      code: 'WRONG_TYPE',
-      severity: 'error',
-      message: `"${label}" must be ${must}, but is ${showValue(value)}.`,
-      range: this.#parts.document.rangeOf([...this.#path, ...path]),
-    });
-  }
-
-  #readDuration(key: string, written: unknown, scope: Scope): number | undefined {
-    if (written === undefined) return undefined;
-    const path = key.split('.');
-    const value = this.#evaluate(written, [...this.#path, ...path], scope);
-    const durationMs = parseDuration(value);
-    if (durationMs === undefined && value !== undefined)
-      this.#reportValue(path, key, 'a duration such as 30s, 10m or 2h', value);
-    return durationMs;
-  }
-
-  #makeRetry(scope: Scope): RetryPolicy {
-    const retry = this.#spec.retry ?? {};
-    const attempts = this.#evaluate(retry['attempts'] ?? 1, [...this.#path, 'retry', 'attempts'], scope);
-    const isCount = typeof attempts === 'number' && Number.isInteger(attempts) && attempts >= 1;
-    if (!isCount && attempts !== undefined)
-      this.#reportValue(['retry', 'attempts'], 'retry.attempts', 'a whole number of at least 1', attempts);
-    const number = (key: string, fallback: number): number => {
-      const value = retry[key];
-      return typeof value === 'number' ? value : fallback;
-    };
-    const codes = retry['on'];
-    return {
-      attempts: isCount ? attempts : 1,
-      delayMs: this.#readDuration('retry.delay', retry['delay'], scope) ?? 1000,
-      factor: number('factor', 2),
-      maxDelayMs: this.#readDuration('retry.max_delay', retry['max_delay'], scope) ?? 300_000,
-      jitter: number('jitter', 0.1),
-      ...(Array.isArray(codes) ? { on: codes as readonly (string | number)[] } : {}), // The schema has checked the items.
-    };
-  }
-
-  /** What a step takes: tensors use every core, so such a step has them all unless it says otherwise. */
-  #makeResources(plugin: ResolvedPlugin, scope: Scope): Readonly<Record<string, number>> {
-    const { cores, pools } = this.#parts;
-    const own = plugin.plugin.usesTensors === true ? cores : 1;
-    const taken: Record<string, number> = { cpu: Math.min(own, pools['cpu'] ?? own) };
-    for (const [name, written] of Object.entries(this.#spec.resources ?? {})) {
-      const value = this.#evaluate(written, [...this.#path, 'resources', name], scope);
-      const amount = parseSize(value);
-      if (amount !== undefined) taken[name] = this.#checkPool(name, amount);
-      else if (value !== undefined)
-        this.#reportValue(['resources', name], `resources.${name}`, 'a number, or a size such as 4GB', value);
-    }
-    return taken;
-  }
-
-  #checkPool(name: string, amount: number): number {
-    const { document, pools, report } = this.#parts;
-    const path = [...this.#path, 'resources', name];
-    const capacity = Object.hasOwn(pools, name) ? pools[name] : undefined;
-    if (capacity === undefined) {
-      const nearest = findNearest(name, Object.keys(pools));
-      report({
-        code: 'POOL_UNKNOWN',
-        severity: 'error',
-        message: `There is no pool "${name}".`,
-        range: document.rangeOfKey(path),
-        help:
-          nearest === undefined
-            ? `Declare it: \`pools: { ${name}: ${amount} }\`.`
-            : `Did you mean "${nearest}"?`,
-      });
-      return amount;
-    }
-    if (amount <= capacity) return amount;
-    // A pipeline written on a larger machine still runs here, one step at a time.
-    const isMachine = name === 'cpu' || name === 'memory';
-    report({
-      code: 'POOL_EXCEEDED',
-      severity: isMachine ? 'warning' : 'error',
-      message: `The step "${this.#id}" takes ${amount} from the pool "${name}", which has ${capacity}${isMachine ? '; it gets all of it' : ''}.`,
-      range: document.rangeOf(path),
-      help: `Take at most ${capacity}, or raise \`pools.${name}\`.`,
-    });
-    return capacity;
   }
 }

@@ -22,7 +22,7 @@ const isRecord = (value: unknown): value is MatrixValues =>
 export const keyOf = (value: unknown): string => formatCanonicalJson(value);
 
 const agree = (values: MatrixValues, pattern: MatrixValues, axes: readonly string[]): boolean =>
-  axes.every((axis) => !(axis in pattern) || keyOf(values[axis]) === keyOf(pattern[axis]));
+  axes.every((axis) => !Object.hasOwn(pattern, axis) || keyOf(values[axis]) === keyOf(pattern[axis]));
 
 const recordsOf = (value: unknown): readonly MatrixValues[] =>
   Array.isArray(value) ? value.filter(isRecord) : [];
@@ -57,22 +57,31 @@ export function expandMatrix(matrix: MatrixValues): readonly MatrixInstance[] {
   const included = recordsOf(matrix['include']);
   const added = kept.map((values): MatrixInstance => {
     const extra = included.filter((pattern) => agree(values, pattern, names));
-    return { axes: values, values: Object.assign({}, ...extra, values) as MatrixValues }; // Records give a record.
+    // A spread keeps a key such as __proto__ an ordinary one.
+    const joined = [...extra, values].reduce((all, more) => ({ ...all, ...more }), {});
+    return { axes: values, values: joined };
   });
   const own = included.filter((pattern) => !kept.some((values) => agree(values, pattern, names)));
   return [...added, ...own.map((values) => ({ axes: values, values }))];
 }
 
-function formatAxisValue(value: unknown): string {
+/** How the values of an axis were typed, by axis and canonical value: `1e-4` for 0.0001. */
+export type AxisSpellings = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+function formatAxisValue(value: unknown, typed: string | undefined): string {
+  if (typed !== undefined) return typed;
+  // These characters take ids and lists of ids apart.
   if (typeof value === 'string')
-    return /[\s,=@"]/.test(value) || value === '' ? JSON.stringify(value) : value;
+    return /[\s,=@"/\\[\]{}]/.test(value) || value === '' ? JSON.stringify(value) : value;
   if (typeof value !== 'object' || value === null) return String(value);
   const text = keyOf(value);
   return text.length <= 32 ? text : `#${digestOf(text).slice(0, 8)}`;
 }
 
 /** An instance's id: `train@lr=0.001,seed=1`. */
-export function formatInstanceId(step: string, axes: MatrixValues): string {
-  const parts = Object.entries(axes).map(([axis, value]) => `${axis}=${formatAxisValue(value)}`);
+export function formatInstanceId(step: string, axes: MatrixValues, spellings: AxisSpellings): string {
+  const parts = Object.entries(axes).map(
+    ([axis, value]) => `${axis}=${formatAxisValue(value, spellings.get(axis)?.get(keyOf(value)))}`,
+  );
   return parts.length === 0 ? step : `${step}@${parts.join(',')}`;
 }

@@ -2,10 +2,13 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import { findNearest } from '../util/suggest.ts';
 import type { ParsedDocument } from './document.ts';
+import { locateIn } from './document.ts';
 import { evaluateValue } from './evaluate-value.ts';
+import type { Locator } from './explain-schema.ts';
 import { describeSchema, explainSchemaErrors, showValue } from './explain-schema.ts';
+import { unknownValue } from './expression.ts';
+import { checkDeclaration, isDeclaration } from './param-declaration.ts';
 import { validateValue } from './schema-validator.ts';
-import type { Tree } from './tree.ts';
 import { entryOf } from './tree.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -14,30 +17,13 @@ type Fields = Readonly<Record<string, unknown>>;
 const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'array', 'object']);
-
-/** What a typed declaration of a param may say, all of it words of JSON Schema. */
-const declarationKeys: ReadonlySet<string> = new Set(
-  `type default description enum minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern items
-  minItems maxItems examples title`.split(/\s+/),
-);
-
-/** True for `{ type: integer, default: 3, ... }`; any other map is a value. */
-export function isDeclaration(tree: Tree): boolean {
-  if (tree.kind !== 'map') return false;
-  const type = entryOf(tree, 'type')?.value;
-  const isTyped = type?.kind === 'scalar' && types.has(type.value);
-  const isChoice = entryOf(tree, 'enum')?.value.kind === 'list';
-  return (isTyped || isChoice) && [...tree.entries.keys()].every((key) => declarationKeys.has(key));
-}
-
 /** A value of a param that comes from outside the pipeline. */
 export interface ParamOverride {
   readonly value: unknown;
   /** As it was typed on a command line, which knows no types. */
   readonly text?: string;
-  /** Where it stands in a params file. */
-  readonly range?: SourceRange;
+  /** Where it, and what is in it, stands in a file. */
+  readonly locator?: Locator;
 }
 
 /** What resolving params needs. */
@@ -47,6 +33,10 @@ export interface ParamParts {
   /** What else expressions in params see: `env`, `secrets`, `run`. */
   readonly scope: Fields;
   readonly report: Report;
+  /** The step that uses this pipeline file; absent for the pipeline that is run. */
+  readonly user?: { readonly file: string; readonly range: SourceRange };
+  /** True where a param without a value is no mistake, since the pipeline is only checked. */
+  readonly isOpen?: boolean;
 }
 
 /** The final values of all params: defaults, overrides, expressions computed, declarations checked. */
@@ -73,7 +63,7 @@ class ParamResolver {
     const start = this.#open.indexOf(name);
     if (start !== -1) {
       this.#reportCycle([...this.#open.slice(start), name]);
-      return null;
+      return unknownValue;
     }
     this.#open.push(name);
     const value = this.#resolve(name);
@@ -111,7 +101,7 @@ class ParamResolver {
   }
 
   #resolve(name: string): unknown {
-    const { document, overrides, report } = this.#parts;
+    const { document, overrides } = this.#parts;
     const path = ['params', name];
     const tree = entryOf(entryOf(document.tree, 'params')?.value, name)?.value;
     const written = (document.value as { readonly params: Fields }).params[name]; // The names were read from it.
@@ -119,24 +109,59 @@ class ParamResolver {
     const override = overrides.get(name);
     const defaultPath = isTyped ? [...path, 'default'] : path;
     const fallback = isTyped ? written['default'] : written;
+    if (isTyped) {
+      const wrong = checkDeclaration(written, path, document);
+      wrong.forEach(this.#parts.report);
+      if (wrong.length > 0) return unknownValue;
+    }
     if (isTyped && override === undefined && !('default' in written)) {
-      report({
-        code: 'PARAM_MISSING',
-        severity: 'error',
-        message: `The param "${name}" has no value: it is declared without a default.`,
-        range: document.rangeOfKey(path),
-        help: `Give it with \`--set ${name}=...\`, or add a default, which must be ${describeSchema(written)}.`,
-      });
-      return null;
+      if (this.#parts.isOpen !== true) this.#reportMissing(name, written);
+      return unknownValue;
     }
     const value =
       override === undefined
-        ? evaluateValue(fallback, defaultPath, { scope: this.#scope(), document, report })
+        ? this.#evaluate(fallback, defaultPath)
         : this.#convert(override, isTyped ? written : {});
+    if (value === undefined) return unknownValue;
     const schema = isTyped ? written : scalarSchema(fallback);
-    const errors = schema === undefined || value === undefined ? [] : validateValue(schema, value);
-    if (errors.length > 0) this.#explain(name, value, override, schema ?? {}, document.rangeOf(defaultPath));
-    return value;
+    if (schema === undefined || validateValue(schema, value).length === 0) return value;
+    this.#explain(name, value, override, schema);
+    return unknownValue;
+  }
+
+  /** Undefined, and told, when an expression cannot be computed. */
+  #evaluate(written: unknown, path: readonly string[]): unknown {
+    const { document, report } = this.#parts;
+    let isBroken = false;
+    const value = evaluateValue(written, path, {
+      scope: this.#scope(),
+      document,
+      report: (diagnostic) => {
+        isBroken = true;
+        report(diagnostic);
+      },
+      onTold: () => {
+        isBroken = true;
+      },
+    });
+    return isBroken ? undefined : value;
+  }
+
+  #reportMissing(name: string, schema: Fields): void {
+    const { document, report, user } = this.#parts;
+    const declared = document.rangeOfKey(['params', name]);
+    const must = `which must be ${describeSchema(schema)}`;
+    report({
+      code: 'PARAM_MISSING',
+      severity: 'error',
+      message: `The param "${name}"${user === undefined ? '' : ` of ${user.file}`} has no value: it is declared without a default.`,
+      range: user?.range ?? declared,
+      ...(user === undefined ? {} : { notes: [{ message: `"${name}" is declared here.`, range: declared }] }),
+      help:
+        user === undefined
+          ? `Give it with \`--set ${name}=...\`, or add a default, ${must}.`
+          : `Add \`with: { ${name}: ... }\`, ${must}.`,
+    });
   }
 
   #convert(override: ParamOverride, schema: Fields): unknown {
@@ -144,28 +169,30 @@ class ParamResolver {
     return override.text !== undefined && schema['type'] === 'string' ? override.text : override.value;
   }
 
-  #explain(
-    name: string,
-    value: unknown,
-    override: ParamOverride | undefined,
-    schema: Fields,
-    own: SourceRange,
-  ): void {
-    const from = override?.text === undefined ? '' : ' on the command line';
-    const range = override === undefined ? own : override.range;
-    const [detail] = explainSchemaErrors(
-      validateValue(schema, value),
-      { rangeOf: () => own, rangeOfKey: () => own },
-      { owner: `The param "${name}"`, noun: 'key', codes: { wrong: 'PARAM_VALUE', unknown: 'PARAM_VALUE' } },
-    );
-    this.#parts.report({
-      code: 'PARAM_VALUE',
-      severity: 'error',
-      message: `The param "${name}" must be ${describeSchema(schema)}, but is ${showValue(value)}${from}.`,
-      ...(range === undefined ? {} : { range }),
-      ...(override === undefined ? {} : { notes: [{ message: `"${name}" is declared here.`, range: own }] }),
-      ...(detail?.help === undefined ? {} : { help: detail.help }),
+  #explain(name: string, value: unknown, override: ParamOverride | undefined, schema: Fields): void {
+    const { document, report } = this.#parts;
+    const path = 'default' in schema ? ['params', name, 'default'] : ['params', name];
+    const own = locateIn(document, path);
+    const locator = override === undefined ? own : override.locator;
+    // A default that is wrong is no example of what is right.
+    const { default: fallback, ...rest } = schema;
+    const shown = override === undefined || fallback === undefined ? rest : { ...rest, default: fallback };
+    const errors = explainSchemaErrors(validateValue(shown, value), locator ?? own, {
+      owner: `The param "${name}"`,
+      prefix: [name],
+      noun: 'key',
+      codes: { wrong: 'PARAM_VALUE', unknown: 'PARAM_VALUE' },
     });
+    const notes =
+      override === undefined
+        ? {}
+        : { notes: [{ message: `"${name}" is declared here.`, range: own.rangeOf([]) }] };
+    for (const { range, message, ...error } of errors)
+      report(
+        locator === undefined
+          ? { ...error, message: message.replace(/\.$/, ' on the command line.'), ...notes }
+          : { ...error, message, ...(range === undefined ? {} : { range }), ...notes },
+      );
   }
 }
 
@@ -193,7 +220,7 @@ export function collectFromFile(
     return result;
   }
   for (const [name, value] of Object.entries(document.value)) {
-    if (names.includes(name)) result.set(name, { value, range: document.rangeOf([name]) });
+    if (names.includes(name)) result.set(name, { value, locator: locateIn(document, [name]) });
     else
       report({
         code: 'PARAMS_FILE',

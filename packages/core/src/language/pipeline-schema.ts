@@ -1,11 +1,10 @@
 /** The JSON Schema (draft-07) of a pipeline file; params of steps are checked by their plugins' own. */
+import { nameSource, stepNameSource } from './names.ts';
+
 const name = { type: 'string', minLength: 1 } as const;
 
-/** Names stand in references and in ids, where these characters have a meaning. */
-const names = {
-  pattern: '^[^\\s.@,=/]+$',
-  description: 'a name of letters, digits, - and _',
-} as const;
+const names = { pattern: nameSource, description: 'a name of letters, digits, - and _' } as const;
+const stepNames = { ...names, pattern: stepNameSource } as const;
 
 /** A text with an expression in it, which is computed before the value is checked again. */
 export const expressionPattern = '\\$\\{\\{';
@@ -100,19 +99,49 @@ const matrix = {
   },
   additionalProperties: {
     anyOf: [{ type: 'array', minItems: 1 }, expression],
-    description: 'the values of this axis as a list',
+    $comment: 'a list of values, or an expression that gives one',
     examples: ['[1, 2]'],
+  },
+} as const;
+
+const gates = {
+  type: 'array',
+  description: 'What must hold of what the step measured; a gate that refuses ends the step as failed.',
+  items: {
+    anyOf: [
+      {
+        type: 'string',
+        minLength: 1,
+        $comment: 'a condition such as metrics.accuracy >= 0.9',
+        examples: ['metrics.accuracy >= 0.9'],
+      },
+      {
+        type: 'object',
+        additionalProperties: false,
+        required: ['check'],
+        $comment: 'a map with "check" and "message"',
+        properties: {
+          check: {
+            ...name,
+            description: 'What must hold, such as metrics.accuracy >= params.floor.',
+            examples: ['metrics.accuracy >= 0.9'],
+          },
+          message: { ...name, description: 'What to tell when it does not.' },
+        },
+      },
+    ],
   },
 } as const;
 
 const stepProperties = {
   uses: {
     ...name,
-    description: 'The plugin: an installed package, or the short name of one of Joyul’s own.',
+    description:
+      'The plugin: an installed package, or the short name of one of Joyul’s own; or a pipeline file, such as ./tune.yaml.',
     examples: ['train'],
   },
   description: { type: 'string' },
-  with: { type: 'object', description: "The plugin's params." },
+  with: { type: 'object', description: "The plugin's params, or those of the pipeline file." },
   inputs: {
     type: 'object',
     description: 'By input port: `step.port` of another step, or a list of them.',
@@ -128,6 +157,7 @@ const stepProperties = {
   resources,
   cache,
   environment,
+  gates,
 } as const;
 
 const step = {
@@ -161,13 +191,68 @@ const env = {
 
 const pools = {
   type: 'object',
-  description: 'Capacity of named resources.',
+  description: 'Capacity of named resources: an amount, or the names of devices that are lent one by one.',
+  propertyNames: names,
   additionalProperties: {
-    type: ['number', 'string'],
+    type: ['number', 'string', 'array'],
     minimum: 0,
     pattern: sizePattern,
-    description: 'a number, or a size such as 16GB',
+    minItems: 1,
+    items: {
+      type: ['string', 'integer'],
+      minLength: 1,
+      $comment: 'the name of a device',
+      examples: ['0'],
+    },
+    description: 'a number, a size such as 16GB, or a list of devices',
     examples: [1],
+  },
+} as const;
+
+const inputs = {
+  type: 'object',
+  description: 'What a pipeline is given that is used as a step; its steps read it as `inputs.NAME`.',
+  propertyNames: names,
+  additionalProperties: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['type'],
+    $comment: 'a map with "type"',
+    properties: {
+      type: { ...name, description: 'The type of the artifact.', examples: ['dataset'] },
+      optional: { type: 'boolean', description: 'True for an input that may be left out.' },
+      many: { type: 'boolean', description: 'True for an input that takes a list.' },
+      description: { type: 'string' },
+    },
+  },
+} as const;
+
+const reference = {
+  type: 'string',
+  minLength: 1,
+  $comment: 'a step and its port, such as train.trained',
+  examples: ['train.trained'],
+} as const;
+
+const outputs = {
+  type: 'object',
+  description: 'What a pipeline gives that is used as a step: by name, a step inside and its port.',
+  propertyNames: names,
+  additionalProperties: {
+    anyOf: [
+      reference,
+      {
+        type: 'object',
+        additionalProperties: false,
+        required: ['from'],
+        $comment: 'a map with "from" and "type"',
+        properties: {
+          from: reference,
+          type: { ...name, description: 'The type of the artifact, which is checked.' },
+          description: { type: 'string' },
+        },
+      },
+    ],
   },
 } as const;
 
@@ -181,7 +266,12 @@ const profile = {
     defaults,
     steps: {
       type: 'object',
-      additionalProperties: { type: 'object', additionalProperties: false, properties: stepProperties },
+      additionalProperties: {
+        type: ['object', 'null'],
+        additionalProperties: false,
+        description: 'What changes in the step; nothing removes it.',
+        properties: stepProperties,
+      },
     },
   },
 } as const;
@@ -243,6 +333,8 @@ export const pipelineSchema = {
         'Values that steps read as ${{ params.NAME }}, and that --set changes; or declarations with type and default.',
       propertyNames: names,
     },
+    inputs,
+    outputs,
     seed,
     env,
     secrets: {
@@ -258,6 +350,6 @@ export const pipelineSchema = {
       additionalProperties: profile,
     },
     schedule,
-    steps: { type: 'object', minProperties: 1, propertyNames: names, additionalProperties: step },
+    steps: { type: 'object', minProperties: 1, propertyNames: stepNames, additionalProperties: step },
   },
 } as const;

@@ -1,4 +1,5 @@
 import type { GraphStep, Schedule } from '../graph/graph.ts';
+import type { GateSpec } from './gates.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,7 +15,18 @@ export interface StepSpec {
   readonly resources?: Readonly<Record<string, string | number>>;
   readonly cache?: GraphStep['cache'] | boolean;
   readonly environment?: Fields;
+  readonly gates?: readonly GateSpec[];
 }
+
+/** What a pipeline file says that it is given. */
+export interface InputSpec {
+  readonly type: string;
+  readonly optional?: boolean;
+  readonly many?: boolean;
+}
+
+/** What a pipeline file says that it gives: a step and its port. */
+export type OutputSpec = string | { readonly from: string; readonly type?: string };
 
 /** A pipeline whose shape is right, with its files and its profile put together. */
 export interface PipelineSpec {
@@ -23,7 +35,9 @@ export interface PipelineSpec {
   readonly seed?: number;
   readonly env?: readonly string[] | Readonly<Record<string, string | number | boolean | null>>;
   readonly secrets?: readonly string[];
-  readonly pools?: Readonly<Record<string, string | number>>;
+  readonly inputs?: Readonly<Record<string, InputSpec>>;
+  readonly outputs?: Readonly<Record<string, OutputSpec>>;
+  readonly pools?: Readonly<Record<string, string | number | readonly (string | number)[]>>;
   readonly schedule?: Schedule;
   readonly steps: Readonly<Record<string, StepSpec>>;
 }

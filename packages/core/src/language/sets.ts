@@ -41,7 +41,7 @@ export function parseSets(
       fail(`--set ${set} has no ${at === 0 ? 'name' : 'value'}.`, 'Write --set name=value.');
       continue;
     }
-    const key = set.slice(0, at);
+    const key = set.slice(0, at).normalize('NFC');
     const text = set.slice(at + 1);
     const value = parseSetValue(text);
     const name = key.startsWith('params.') ? key.slice('params.'.length) : key;

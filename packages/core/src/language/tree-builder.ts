@@ -6,6 +6,30 @@ import type { Tree, TreeEntry } from './tree.ts';
 /** Values that aliases may add: a few hundred bytes of aliases can otherwise stand for gigabytes. */
 const maxAliasedNodes = 100_000;
 
+/** Nested deeper than this, a value would end the stack of whatever walks it. */
+export const maxDepth = 100;
+
+/** What is told of a value that is nested deeper than any pipeline needs. */
+export const explainDepth = (range: SourceRange): Diagnostic => ({
+  code: 'YAML_DEPTH',
+  severity: 'error',
+  message: `Lists and maps are nested more than ${maxDepth} deep here.`,
+  range,
+  help: 'Look for a bracket that is never closed, or write the value in fewer levels.',
+});
+
+/** Tags that say what plain YAML would have read anyway. */
+const knownTags: ReadonlySet<string> = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),
+);
+
+/** A tree, how many values it holds and how deep they are, those behind aliases included. */
+interface Made {
+  readonly tree: Tree;
+  readonly size: number;
+  readonly height: number;
+}
+
 const wordsLikeTruth: ReadonlySet<string> = new Set(['yes', 'no', 'on', 'off', 'y', 'n']);
 
 /** Turns the nodes of the YAML library into trees, and tells what has no meaning in a pipeline. */
@@ -14,9 +38,10 @@ export class TreeBuilder {
   readonly #source: Source;
   readonly #shift: number;
   readonly #report: (diagnostic: Diagnostic) => void;
-  readonly #anchors = new Map<string, Tree>();
-  readonly #sizes = new Map<Tree, number>();
+  readonly #anchors = new Map<string, Made>();
   #aliased = 0;
+  #depth = 0;
+  #isTooDeep = false;
 
   constructor(
     yaml: typeof import('yaml'),
@@ -31,25 +56,48 @@ export class TreeBuilder {
   }
 
   build(node: Node | ParsedNode): Tree {
-    const { tree } = this.#convert(node);
-    return tree;
+    return this.#convert(node).tree;
   }
 
-  /** A node's tree and how many values it holds, those behind aliases included. */
-  #convert(node: Node | null | undefined): { readonly tree: Tree; readonly size: number } {
-    if (node === null || node === undefined) return { tree: this.#empty(this.#range(undefined)), size: 1 };
+  #convert(node: Node | null | undefined): Made {
+    if (node === null || node === undefined) return this.#nothing(this.#range(undefined));
     if (this.#yaml.isAlias(node)) return this.#alias(node);
-    const made = this.#yaml.isMap(node)
-      ? this.#map(node)
-      : this.#yaml.isSeq(node)
-        ? this.#list(node)
-        : { tree: this.#scalar(node), size: 1 };
+    const made = this.#checkTag(node) ? this.#nothing(this.#range(node.range)) : this.#collection(node);
     const anchor = 'anchor' in node ? node.anchor : undefined;
-    if (anchor !== undefined) {
-      this.#anchors.set(anchor, made.tree);
-      this.#sizes.set(made.tree, made.size);
-    }
+    if (anchor !== undefined) this.#anchors.set(anchor, made);
     return made;
+  }
+
+  #collection(node: Node): Made {
+    const isMap = this.#yaml.isMap(node);
+    if (!isMap && !this.#yaml.isSeq(node)) return { tree: this.#scalar(node), size: 1, height: 0 };
+    this.#depth++;
+    const made =
+      this.#depth > maxDepth ? this.#refuseDepth(node.range) : isMap ? this.#map(node) : this.#list(node);
+    this.#depth--;
+    return made;
+  }
+
+  /** Told once: what is inside has the same mistake. */
+  #refuseDepth(range: readonly [number, number, number] | null | undefined): Made {
+    const place = this.#range(range);
+    if (!this.#isTooDeep) this.#report(explainDepth({ ...place, end: place.start + 1 }));
+    this.#isTooDeep = true;
+    return this.#nothing(place);
+  }
+
+  /** True, and told, for a tag that means nothing here. */
+  #checkTag(node: Node): boolean {
+    const tag = 'tag' in node ? node.tag : undefined;
+    if (tag === undefined || knownTags.has(tag)) return false;
+    const shown = tag.replace('tag:yaml.org,2002:', '!!');
+    this.#error(
+      'YAML_VALUE',
+      `The tag ${shown} has no meaning in a pipeline.`,
+      this.#range(node.range),
+      'Remove the tag.',
+    );
+    return true;
   }
 
   #range(range: readonly [number, number, number] | null | undefined): SourceRange {
@@ -66,18 +114,22 @@ export class TreeBuilder {
     this.#report({ code, severity: 'error', message, range, help });
   }
 
-  #alias(node: Alias): { readonly tree: Tree; readonly size: number } {
+  #nothing(range: SourceRange): Made {
+    return { tree: this.#empty(range), size: 1, height: 0 };
+  }
+
+  #alias(node: Alias): Made {
     const range = this.#range(node.range);
-    const tree = this.#anchors.get(node.source);
-    if (tree === undefined) {
+    const made = this.#anchors.get(node.source);
+    if (made === undefined) {
       const message = `The alias *${node.source} has no anchor &${node.source} before it.`;
       this.#error('YAML_ALIASES', message, range, `Write &${node.source} before the value that is meant.`);
-      return { tree: this.#empty(range), size: 1 };
+      return this.#nothing(range);
     }
-    const size = this.#sizes.get(tree) ?? 1;
+    if (this.#depth + made.height > maxDepth) return this.#refuseDepth(node.range);
     const before = this.#aliased;
-    this.#aliased += size;
-    if (this.#aliased <= maxAliasedNodes) return { tree, size };
+    this.#aliased += made.size;
+    if (this.#aliased <= maxAliasedNodes) return made;
     if (before <= maxAliasedNodes)
       this.#error(
         'YAML_ALIASES',
@@ -85,26 +137,16 @@ export class TreeBuilder {
         range,
         'Write the values out, or use params.',
       );
-    return { tree: this.#empty(range), size: 1 };
+    return this.#nothing(range);
   }
 
   #scalar(node: Node): Tree {
     const range = this.#range(node.range);
     if (!this.#yaml.isScalar(node)) throw new Error('Internal error: a YAML node of an unknown kind.');
     const { value } = node;
-    if (node.tag !== undefined && !node.tag.startsWith('tag:yaml.org,2002:')) {
-      this.#error(
-        'YAML_VALUE',
-        `The tag ${node.tag} has no meaning in a pipeline.`,
-        range,
-        'Remove the tag.',
-      );
-      return this.#empty(range);
-    }
     if (typeof value === 'string' || typeof value === 'boolean' || value === null)
       return { kind: 'scalar', range, value, isPlain: node.type === 'PLAIN' };
-    if (typeof value === 'number' && Number.isFinite(value))
-      return { kind: 'scalar', range, value, isPlain: true };
+    if (typeof value === 'number' && Number.isFinite(value)) return this.#number(node.source, value, range);
     this.#error(
       'YAML_VALUE',
       `${this.#source.text.slice(range.start, range.end)} has no meaning in a pipeline.`,
@@ -114,18 +156,31 @@ export class TreeBuilder {
     return this.#empty(range);
   }
 
-  #list(node: YAMLSeq): { readonly tree: Tree; readonly size: number } {
-    let size = 1;
+  #number(typed: string | undefined, value: number, range: SourceRange): Tree {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?\d+$/.test(typed ?? ''))
+      this.#error(
+        'YAML_VALUE',
+        `The number ${typed ?? ''} has more digits than can be kept; it would become ${value}.`,
+        range,
+        'Put it in quotes where it is a name, or write fewer digits.',
+      );
+    const isOther = typed !== undefined && typed !== String(value);
+    return { kind: 'scalar', range, value, isPlain: true, ...(isOther ? { typed } : {}) };
+  }
+
+  #list(node: YAMLSeq): Made {
+    let [size, height] = [1, 0];
     const items = node.items.map((item) => {
       // A pair in a list, `[a: 1]`, is a map of one key.
       const made = this.#yaml.isPair(item) ? this.#pairAsMap(item) : this.#convert(item as Node | null);
       size += made.size;
+      height = Math.max(height, made.height);
       return made.tree;
     });
-    return { tree: { kind: 'list', range: this.#range(node.range), items }, size };
+    return { tree: { kind: 'list', range: this.#range(node.range), items }, size, height: height + 1 };
   }
 
-  #pairAsMap(pair: Pair): { readonly tree: Tree; readonly size: number } {
+  #pairAsMap(pair: Pair): Made {
     const map = new this.#yaml.YAMLMap();
     map.items.push(pair);
     const key = this.#yaml.isNode(pair.key) ? pair.key.range : undefined;
@@ -133,7 +188,7 @@ export class TreeBuilder {
     return this.#map(map);
   }
 
-  #map(node: YAMLMap): { readonly tree: Tree; readonly size: number } {
+  #map(node: YAMLMap): Made {
     const range = this.#range(node.range);
     if (this.#isBareExpression(range)) {
       const written = this.#source.text.slice(range.start, range.end).trim();
@@ -143,16 +198,17 @@ export class TreeBuilder {
         range,
         `Write "$${written}".`,
       );
-      return { tree: this.#empty(range), size: 1 };
+      return this.#nothing(range);
     }
     const entries = new Map<string, TreeEntry>();
     const merged = new Map<string, TreeEntry>();
-    let size = 1;
+    let [size, height] = [1, 0];
     for (const pair of node.items) {
       const key = this.#key(pair);
       if (key === undefined) continue;
       const made = this.#convert(pair.value as Node | null); // A parsed document's values are nodes.
       size += made.size;
+      height = Math.max(height, made.height);
       if (key.isMerge) {
         this.#mergeInto(merged, made.tree);
         continue;
@@ -173,7 +229,7 @@ export class TreeBuilder {
         });
     }
     for (const [name, entry] of merged) if (!entries.has(name)) entries.set(name, entry);
-    return { tree: { kind: 'map', range, entries }, size };
+    return { tree: { kind: 'map', range, entries }, size, height: height + 1 };
   }
 
   #key(

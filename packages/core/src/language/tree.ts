@@ -10,6 +10,8 @@ export interface ScalarTree {
   readonly value: string | number | boolean | null;
   /** True without quotes, where `yes` and `{{` mean something else than people think. */
   readonly isPlain: boolean;
+  /** A number as it is typed, where that is another text than the number's own: `1e-4`. */
+  readonly typed?: string;
 }
 
 /** A list. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Backend } from '@joyul/plugin-api';
 import type { GraphStep } from '../graph/graph.ts';
+import { localName } from '../graph/step-id.ts';
 import type { StatCache } from '../store/stat-cache.ts';
 import { formatCanonicalJson } from '../util/canonical-json.ts';
 import { digestOf } from '../util/hash.ts';
@@ -114,7 +115,8 @@ export function makeFingerprintRecord(
     inputs,
     files: use.reads === undefined || use.reads.length === 0 ? {} : digestFiles(use.reads, context),
     environment: step.environment,
-    seed: deriveStepSeed(context.seed, step.group),
+    // The name in the step's own file: the same work has the same seed wherever its pipeline is used.
+    seed: deriveStepSeed(context.seed, localName(step.group)),
     ...(plugin.usesTensors === true ? { backend: context.backend } : {}),
     outputs: Object.fromEntries(outputs),
   };

@@ -1,14 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Ports, StepPlugin } from '@joyul/plugin-api';
+import type { Ports, StepPlugin, WorkspaceUse } from '@joyul/plugin-api';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.ts';
 import { formatDiagnostic } from '../../src/diagnostics/diagnostic.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import type { PluginCatalog } from '../../src/graph/plugin-catalog.ts';
+import type { Selection } from '../../src/graph/select-steps.ts';
+import { selectSteps } from '../../src/graph/select-steps.ts';
 import type { LoadOptions, LoadResult } from '../../src/language/load-pipeline.ts';
 import { loadPipeline } from '../../src/language/load-pipeline.ts';
+import { findMissingFiles } from '../../src/plan/missing-files.ts';
 
-type PluginParts = Partial<Pick<StepPlugin, 'check' | 'outputsFor' | 'usesTensors'>>;
+type PluginParts = Partial<Pick<StepPlugin, 'check' | 'outputsFor' | 'usesTensors' | 'workspace'>>;
 
 /** A plugin that does nothing; `params` is a JSON Schema. */
 export function makePlugin(
@@ -42,6 +46,12 @@ export const plugins: readonly StepPlugin[] = [
     {
       dataset,
       test: { type: 'test-split' },
+    },
+    {
+      workspace: (params) => {
+        const { source } = params as { readonly source?: string }; // The schema has checked it.
+        return source === undefined ? {} : { reads: [source] };
+      },
     },
   ),
   makePlugin('select', any, { dataset }, { model: { type: 'base-model' } }),
@@ -109,7 +119,14 @@ export const plugins: readonly StepPlugin[] = [
   ),
   makePlugin(
     'copy',
-    any,
+    {
+      type: 'object',
+      properties: {
+        outputs: { type: 'array', items: { type: 'string' } },
+        reads: { type: 'array', items: { type: 'string' } },
+        writes: { type: 'object' },
+      },
+    },
     { files: { type: 'files', optional: true, many: true } },
     {},
     {
@@ -120,6 +137,7 @@ export const plugins: readonly StepPlugin[] = [
             { type: 'files' },
           ]),
         ),
+      workspace: (params) => params as WorkspaceUse, // The schema has checked it.
     },
   ),
 ];
@@ -153,15 +171,23 @@ export function makeCatalog(known: readonly StepPlugin[] = plugins): PluginCatal
 /** A pipeline text, or its files by name; the pipeline is `p.yaml`. */
 export type Files = string | Readonly<Record<string, string | Uint8Array>>;
 
+/** How a pipeline is loaded, and what the command line asks of it then. */
+export interface LoadParts extends Partial<LoadOptions> {
+  readonly selection?: Selection;
+  /** Whether files that steps read must be there. */
+  readonly needsFiles?: boolean;
+}
+
 /** Loads a pipeline from files that exist only for that. */
-export async function load(files: Files, options: Partial<LoadOptions> = {}): Promise<LoadResult> {
+export async function load(files: Files, parts: LoadParts = {}): Promise<LoadResult> {
+  const { selection, needsFiles, ...options } = parts;
   const projectDir = mkdtempSync(join(tmpdir(), 'joyul-language-'));
   try {
     for (const [name, text] of Object.entries(typeof files === 'string' ? { 'p.yaml': files } : files)) {
       mkdirSync(dirname(join(projectDir, name)), { recursive: true });
       writeFileSync(join(projectDir, name), text);
     }
-    return await loadPipeline({
+    const result = await loadPipeline({
       projectDir,
       file: 'p.yaml',
       catalog: makeCatalog(),
@@ -170,21 +196,27 @@ export async function load(files: Files, options: Partial<LoadOptions> = {}): Pr
       env: {},
       ...options,
     });
+    if (!result.ok) return result;
+    const more: Diagnostic[] = [];
+    if (selection !== undefined)
+      selectSteps(result.graph, selection, (found) => void more.push(found), result.places);
+    if (needsFiles === true) more.push(...findMissingFiles(result.graph, result.places));
+    return { ...result, diagnostics: [...result.diagnostics, ...more] };
   } finally {
     rmSync(projectDir, { recursive: true, force: true });
   }
 }
 
 /** All that is told about a pipeline, as it is printed. */
-export async function explain(files: Files, options: Partial<LoadOptions> = {}): Promise<string> {
-  const { diagnostics } = await load(files, options);
+export async function explain(files: Files, parts: LoadParts = {}): Promise<string> {
+  const { diagnostics } = await load(files, parts);
   return `\n${diagnostics.map((diagnostic) => formatDiagnostic(diagnostic)).join('\n\n')}\n`;
 }
 
 /** The graph of a pipeline without errors. */
-export async function graphOf(files: Files, options: Partial<LoadOptions> = {}): Promise<Graph> {
+export async function graphOf(files: Files, options: LoadParts = {}): Promise<Graph> {
   const result = await load(files, options);
-  if (result.ok) return result.graph;
+  if (result.ok && result.diagnostics.every(({ severity }) => severity === 'warning')) return result.graph;
   throw new Error(result.diagnostics.map((diagnostic) => formatDiagnostic(diagnostic)).join('\n\n'));
 }
 
