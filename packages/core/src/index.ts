@@ -79,7 +79,7 @@ export {
   readStepIds,
 } from './runs/run-files.ts';
 export type { RunHead } from './runs/run-files.ts';
-export { makeRunRecord } from './runs/run-record.ts';
+export { RunRecorder, makeRunRecord } from './runs/run-record.ts';
 export type { RunEnd, RunRecord, StepRecord } from './runs/run-record.ts';
 export { nodeFileSystem } from './util/file-system.ts';
 export { writeFileAtomically } from './util/files.ts';

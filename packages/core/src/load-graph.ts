@@ -10,6 +10,7 @@ import { nodeFileSystem } from './util/file-system.ts';
 import { codeOf, readChecked, writeChecked } from './util/files.ts';
 import { realPlatform } from './util/platform.ts';
 import { joyulVersion } from './util/version.ts';
+import { readApart } from './read-apart.ts';
 
 /** A file as it was: size, times and inode; null where there was none. */
 type Identity = readonly [path: string, facts: string | null];
@@ -121,6 +122,16 @@ export async function loadGraph(
 ): Promise<LoadResult> {
   const kept = isFresh ? undefined : readSnapshot(options);
   if (kept !== undefined) return { ok: true, graph: kept, diagnostics: [] };
+  if (mayKeep && !isFresh && (await readApart(options))) {
+    const made = readSnapshot(options);
+    // Where there is something to tell, or it could not be kept, it is read again here.
+    if (made !== undefined) return { ok: true, graph: made, diagnostics: [] };
+  }
+  return loadHere(options, mayKeep);
+}
+
+/** Loads a pipeline in this process. */
+export async function loadHere(options: LoadOptions, mayKeep: boolean): Promise<LoadResult> {
   const startMs = Date.now();
   const read = new Set<string>();
   const env = new Map<string, string | null>();

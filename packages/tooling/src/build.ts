@@ -55,6 +55,7 @@ async function bundleCommandLine(): Promise<void> {
     input: {
       main: join(root, 'packages', 'cli', 'src', 'main.ts'),
       'worker-main': join(root, 'packages', 'core', 'src', 'execute', 'worker-main.ts'),
+      'read-main': join(root, 'packages', 'core', 'src', 'read-main.ts'),
     },
     platform: 'node',
     external: (id) =>

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { MissingSecretsError, formatBytes, makeRunRecord, renderReport, runPipeline } from '@joyul/core';
+import { MissingSecretsError, formatBytes, RunRecorder, renderReport, runPipeline } from '@joyul/core';
 import type { AfterRun, Event, RunRecord } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -35,11 +35,6 @@ function cancelOnInterrupt(onFirst: () => void): { readonly signal: AbortSignal;
     },
   };
 }
-
-/** True for events that a record is made of; a talkative step tells many others. */
-const isRecorded = (event: Event): boolean =>
-  event.kind !== 'step-output' &&
-  (event.kind !== 'step-event' || (event.event.type !== 'progress' && event.event.type !== 'log'));
 
 /** Writes the report beside the run's events; a run that did nothing new has nothing new to report. */
 function writeReport(projectDir: string, record: RunRecord): void {
@@ -89,7 +84,7 @@ ${pipelineHelp}
     const interrupt = cancelOnInterrupt(() => {
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');
     });
-    const told: Event[] = [];
+    const recorder = new RunRecorder();
     try {
       const result = await runPipeline(graph, {
         ...options,
@@ -100,11 +95,11 @@ ${pipelineHelp}
         flags: argv.filter((item) => item !== args.positionals[0]),
         signal: interrupt.signal,
         onEvent: (event: Event) => {
-          if (isRecorded(event)) told.push(event);
+          recorder.add(event);
           reporter.onEvent(event);
         },
       });
-      const record = makeRunRecord(told);
+      const { record } = recorder;
       if (record !== undefined) {
         writeReport(graph.projectDir, record);
         reporter.finish(record);

@@ -12,6 +12,8 @@ export interface PluginCatalog {
   readonly knownNames: readonly string[];
   /** Every path that decided what was resolved so far: code, folders, and places where nothing was found. */
   readonly touched?: ReadonlySet<string>;
+  /** Folders from which packages are found, so that another process can make the same catalog. */
+  readonly bases?: readonly string[];
 }
 
 /** Why a plugin cannot be used. */
@@ -78,6 +80,7 @@ export function makePluginCatalog(bases: readonly string[]): PluginCatalog {
   return {
     knownNames: ownPlugins,
     touched: digests.touched,
+    bases,
     resolve(uses) {
       const known = resolved.get(uses) ?? load(uses);
       resolved.set(uses, known);

@@ -88,18 +88,21 @@ function applyEvent(step: Growing<StepRecord> & { told: StepEvent[] }, event: Ev
   }
 }
 
-/** Makes a run's record from its events, in one pass; undefined without a start. */
-export function makeRunRecord(events: Iterable<Event>): RunRecord | undefined {
-  let start: RunStarted | undefined;
-  let last: Event | undefined;
-  const steps = new Map<string, Growing<StepRecord> & { told: StepEvent[] }>();
-  for (const event of events) {
-    last = event;
-    if (start === undefined) {
-      if (event.kind !== 'run-started') return undefined;
-      start = event;
+/** Makes a run's record of its events as they come; what it does not need of them it does not keep. */
+export class RunRecorder {
+  readonly #steps = new Map<string, Growing<StepRecord> & { told: StepEvent[] }>();
+  #start: RunStarted | undefined;
+  #ended: Extract<Event, { kind: 'run-ended' }> | undefined;
+  #lastMs = 0;
+
+  /** Takes the next event; nothing is made of events that do not begin with a start. */
+  add(event: Event): void {
+    this.#lastMs = event.timeMs;
+    this.#ended = event.kind === 'run-ended' ? event : undefined;
+    if (event.kind === 'run-started') {
+      this.#start ??= event;
       for (const { stepId, plugin, needs } of event.steps)
-        steps.set(stepId, {
+        this.#steps.set(stepId, {
           stepId,
           plugin,
           needs,
@@ -111,22 +114,34 @@ export function makeRunRecord(events: Iterable<Event>): RunRecord | undefined {
           told: [],
         });
     } else if ('stepId' in event) {
-      const step = steps.get(event.stepId);
+      const step = this.#steps.get(event.stepId);
       if (step !== undefined) applyEvent(step, event);
     }
   }
-  if (start === undefined || last === undefined) return undefined;
-  return {
-    runId: start.runId,
-    pipeline: start.pipeline,
-    file: start.file,
-    startedMs: start.timeMs,
-    durationMs: last.kind === 'run-ended' ? last.durationMs : last.timeMs - start.timeMs,
-    end: last.kind === 'run-ended' ? last.end : findOpenEnd(start),
-    seed: start.seed,
-    params: start.params,
-    joyulVersion: start.joyulVersion,
-    nodeVersion: start.nodeVersion,
-    steps: [...steps.values()],
-  };
+
+  /** The record so far; undefined without a start. */
+  get record(): RunRecord | undefined {
+    const start = this.#start;
+    if (start === undefined) return undefined;
+    return {
+      runId: start.runId,
+      pipeline: start.pipeline,
+      file: start.file,
+      startedMs: start.timeMs,
+      durationMs: this.#ended?.durationMs ?? this.#lastMs - start.timeMs,
+      end: this.#ended?.end ?? findOpenEnd(start),
+      seed: start.seed,
+      params: start.params,
+      joyulVersion: start.joyulVersion,
+      nodeVersion: start.nodeVersion,
+      steps: [...this.#steps.values()],
+    };
+  }
+}
+
+/** Makes a run's record from its events, in one pass; undefined without a start. */
+export function makeRunRecord(events: Iterable<Event>): RunRecord | undefined {
+  const recorder = new RunRecorder();
+  for (const event of events) recorder.add(event);
+  return recorder.record;
 }

@@ -39,7 +39,10 @@ export class ActionPack {
   }
 
   add(record: string, { fingerprint, body }: PackedAction): void {
-    this.#used.set(record, `${fingerprint}\t${record}\t${body}`);
+    const line = `${fingerprint}\t${record}\t${body}`;
+    // The key is a part of the line, so that a long one is not kept twice.
+    const start = fingerprint.length + 1;
+    this.#used.set(line.slice(start, start + record.length), line);
     this.#isDirty = true;
   }
 
