@@ -42,7 +42,8 @@ function identify(path: string): Identity {
 function ownFiles(): readonly string[] {
   const folder = dirname(fileURLToPath(import.meta.url));
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return [folder, ...entries.map((entry) => join(entry.parentPath, entry.name))];
+  const isCode = (name: string): boolean => /\.[cm]?[jt]s$/.test(name) && !name.endsWith('.d.ts');
+  return entries.flatMap((entry) => (isCode(entry.name) ? [join(entry.parentPath, entry.name)] : []));
 }
 
 /** Everything in the options that may change the graph. */
@@ -54,7 +55,7 @@ function keyOf(options: LoadOptions): string {
 }
 
 const fileOf = ({ projectDir }: LoadOptions, key: string): string =>
-  join(projectDir, '.joyul', 'graphs', `${checksumOf(new TextEncoder().encode(key))}.json`);
+  join(projectDir, '.joyul', 'graphs', `${checksumOf(Buffer.from(key))}.json`);
 
 function readSnapshot(options: LoadOptions): Graph | undefined {
   const key = keyOf(options);

@@ -19,8 +19,6 @@ const bufferLength = 1 << 16;
 /** How long a line of a step's output may stay in memory. */
 const lagMs = 200;
 
-const encoder = new TextEncoder();
-
 /** Where a run's events go. */
 export interface EventWriterOptions {
   readonly file: string;
@@ -73,7 +71,7 @@ export class EventWriter {
     const { fs, file } = this.#options;
     try {
       this.#handle ??= withFolderOf(fs, file, () => fs.open(file, 'a'));
-      fs.write(this.#handle, encoder.encode(this.#pending));
+      fs.write(this.#handle, Buffer.from(this.#pending));
       this.#pending = '';
     } catch (error) {
       this.#failure = error;

@@ -253,7 +253,9 @@ export class Executor {
     const take = (reservation: Reservation | undefined): Message => {
       if (reservation === undefined) return answer('cancelled');
       work.reservation = reservation;
-      return answer(this.#inspect(work, { mayRestore: true }));
+      const verdict = this.#inspect(work, { mayRestore: true });
+      if (verdict === 'reused') this.#release(work);
+      return answer(verdict);
     };
     try {
       // At once where nobody holds it: thousands of files that are put back must not wait for each other.
@@ -342,11 +344,15 @@ export class Executor {
     work.cost = result;
   }
 
+  #release(work: Work): void {
+    work.reservation?.release();
+    delete work.reservation;
+  }
+
   #end(work: Work, { end, reason, attempt, failure }: Extract<Effect, { kind: 'end' }>): void {
     const { tell } = this.#options;
     const { step, inspection, stored, cost, tail } = work;
-    work.reservation?.release();
-    delete work.reservation;
+    this.#release(work);
     this.#ends.set(step.id, end);
     if (stored !== undefined && (end === 'reused' || end === 'succeeded'))
       this.#outputs.set(step.id, stored.outputs);

@@ -8,6 +8,7 @@ import {
   partialNameOf,
   readTextIfThere,
   withFolderOf,
+  writeFile,
   writeFileAtomically,
 } from '../util/files.ts';
 import type { Platform } from '../util/platform.ts';
@@ -25,6 +26,9 @@ import { StatCache } from './stat-cache.ts';
 export type { ActionRecord } from './action-record.ts';
 export { isWorthFlushing } from './blobs.ts';
 export type { IngestOptions, StoreDamage } from './blobs.ts';
+
+/** Files up to this size are put back from memory. */
+const smallBytes = 1 << 16;
 
 /**
  * The content-addressed store of one project, in its `.joyul` folder.
@@ -225,8 +229,14 @@ export class Store {
       if (!isFile) fs.makeFolder(work);
       for (const file of artifact.files) {
         const target = isFile ? work : join(work, file.path);
-        withFolderOf(fs, target, () => fs.copy(this.#blobs.pathOf(file.digest), target));
-        fs.setMode(target, file.isExecutable ? 0o755 : 0o644);
+        const mode = file.isExecutable ? 0o755 : 0o644;
+        const blob = this.#blobs.pathOf(file.digest);
+        // Written, a small file takes half the time of a copy.
+        if (file.sizeBytes <= smallBytes) writeFile(fs, target, fs.readBytes(blob), mode);
+        else {
+          withFolderOf(fs, target, () => fs.copy(blob, target));
+          fs.setMode(target, mode);
+        }
       }
       // A file is replaced in one move; a folder cannot be.
       if (!isFile || fs.stat(path)?.kind === 'folder') fs.remove(path);

@@ -48,6 +48,8 @@ export interface FileSystem {
   /** Files that fit a pattern, relative to the folder. */
   glob(pattern: string, folder: string): readonly string[];
   readBytes(path: string): Uint8Array;
+  /** As UTF-8. */
+  readText(path: string): string;
   /** With `wx` the file must not be there yet; it then gets the mode, less what the user's mask takes away. */
   open(path: string, flags: 'r' | 'a' | 'wx', mode?: number): number;
   /** Fills the buffer from where the last read ended; gives the number of bytes, 0 at the end. */
@@ -99,6 +101,7 @@ export const nodeFileSystem: FileSystem = {
       .filter((entry) => entry.isFile())
       .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')),
   readBytes: (path) => readFileSync(path),
+  readText: (path) => readFileSync(path, 'utf8'),
   open: (path, flags, mode) => openSync(path, flags, mode),
   read: (handle, buffer) => readSync(handle, buffer),
   write(handle, bytes) {

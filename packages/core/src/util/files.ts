@@ -7,13 +7,14 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
+/** Bytes as text, without loading what encodings need. */
+const decode = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString();
 
 /** A file's text, or undefined where there is none. */
 export function readTextIfThere(fs: FileSystem, file: string): string | undefined {
   try {
-    return decoder.decode(fs.readBytes(file));
+    return fs.readText(file);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -67,7 +68,7 @@ export function writeFileAtomically(fs: FileSystem, file: string, content: strin
 export function writeFile(fs: FileSystem, file: string, content: string | Uint8Array, mode?: number): void {
   const handle = withFolderOf(fs, file, () => fs.open(file, 'wx', mode));
   try {
-    fs.write(handle, typeof content === 'string' ? encoder.encode(content) : content);
+    fs.write(handle, typeof content === 'string' ? Buffer.from(content) : content);
   } finally {
     fs.close(handle);
   }
@@ -89,9 +90,9 @@ export function listFiles(fs: FileSystem, folder: string): readonly string[] {
 
 /** Writes a text with a checksum in front, for {@link readChecked}. */
 export function writeChecked(fs: FileSystem, file: string, text: string): void {
-  const bytes = encoder.encode(text);
+  const bytes = Buffer.from(text);
   const whole = new Uint8Array(checksumLength + bytes.length);
-  whole.set(encoder.encode(checksumOf(bytes)));
+  whole.set(Buffer.from(checksumOf(bytes)));
   whole.set(bytes, checksumLength);
   writeFileAtomically(fs, file, whole);
 }
@@ -101,8 +102,8 @@ export function readChecked(fs: FileSystem, file: string): string | undefined {
   try {
     const whole = fs.readBytes(file);
     const bytes = whole.subarray(checksumLength);
-    const isWhole = decoder.decode(whole.subarray(0, checksumLength)) === checksumOf(bytes);
-    return isWhole ? decoder.decode(bytes) : undefined;
+    const isWhole = decode(whole.subarray(0, checksumLength)) === checksumOf(bytes);
+    return isWhole ? decode(bytes) : undefined;
   } catch {
     return undefined; // Such files only save time.
   }

@@ -186,6 +186,10 @@ export class Disk {
         faults.before('look', path);
         return this.#get(path).bytes.slice();
       },
+      readText: (path) => {
+        faults.before('look', path);
+        return Buffer.from(this.#get(path).bytes).toString();
+      },
       open: (path, flags) => {
         faults.before('open', path);
         if (flags === 'wx' && this.#nodes.has(path)) throw fail('EEXIST', path);
