@@ -15,7 +15,6 @@ import { collectFromFile, resolveParams } from './params.ts';
 import { pipelineSchema } from './pipeline-schema.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import { readSource } from './read-source.ts';
-import { checkSchedule } from './schedule.ts';
 import { validateValue } from './schema-validator.ts';
 import { parseSets } from './sets.ts';
 import { isWordLikeTruth } from './tree-builder.ts';
@@ -56,6 +55,9 @@ export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
   validateShape(document, problems);
   if (problems.hasErrors) return { ok: false, diagnostics: problems.all };
   const spec = document.value as PipelineSpec; // The schema has just been checked.
+  // Loaded only where it is needed: most pipelines are started by hand.
+  if (spec.schedule !== undefined)
+    (await import('./schedule.ts')).checkSchedule(spec.schedule, document, problems.report);
   const scope = makeScope(spec, document, options, reader, problems);
   const steps = await makeSteps({
     spec,
@@ -213,7 +215,6 @@ function makeScope(
   reader: FileReader,
   { report }: Problems,
 ): ScopeResult {
-  checkSchedule(spec.schedule, document, report);
   const names = Object.keys(spec.params ?? {});
   const seed = options.seed ?? spec.seed ?? 42;
   const sets = parseSets(options.set ?? [], { params: names, steps: Object.keys(spec.steps) }, report);
