@@ -33,6 +33,19 @@ export function readWholeNumber(args: Arguments, name: string, least: number): n
   return value;
 }
 
+/** One of a flag's few values, or undefined where the flag is not given. */
+export function readChoice<T extends string>(
+  args: Arguments,
+  name: string,
+  choices: readonly T[],
+): T | undefined {
+  const text = args.value(name);
+  const choice = choices.find((item) => item === text);
+  if (text !== undefined && choice === undefined)
+    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, but is ${text}.`);
+  return choice;
+}
+
 /** Parses a command's arguments; unknown flags are refused with the nearest known one. */
 export function parseArguments(args: readonly string[], options: ParseArgsOptionsConfig): Arguments {
   let parsed: ReturnType<typeof parseArgs>;

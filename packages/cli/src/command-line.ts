@@ -68,6 +68,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'draw the steps and what flows between them',
     load: async () => (await import('./commands/graph.ts')).graph,
   },
+  schedule: {
+    summary: 'run pipelines by themselves: cron, time zones, overlap, catch-up',
+    load: async () => (await import('./commands/schedule.ts')).schedule,
+  },
   serve: {
     summary: 'answer over HTTP with a deployed model',
     load: async () => (await import('./commands/serve.ts')).serve,

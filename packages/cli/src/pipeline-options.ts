@@ -13,7 +13,7 @@ import {
 } from '@joyul/core';
 import type { Diagnostic, Graph, LoadOptions, LoadResult, PlanOptions, StepPlaces } from '@joyul/core';
 import type { Arguments } from './args.ts';
-import { readWholeNumber } from './args.ts';
+import { readChoice, readWholeNumber } from './args.ts';
 import { findPipelineFile, findProject } from './project.ts';
 import { hasColor } from './terminal/style.ts';
 import { UsageError } from './usage-error.ts';
@@ -67,15 +67,6 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[]): void {
 /** Prints diagnostics as one JSON list, for programs. */
 export function printDiagnosticsAsJson(diagnostics: readonly Diagnostic[]): void {
   process.stdout.write(`${JSON.stringify(diagnostics.map(describeDiagnostic), null, 2)}\n`);
-}
-
-/** One of a flag's few values, or undefined where the flag is not given. */
-function readChoice<T extends string>(args: Arguments, name: string, choices: readonly T[]): T | undefined {
-  const text = args.value(name);
-  const choice = choices.find((item) => item === text);
-  if (text !== undefined && choice === undefined)
-    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, but is ${text}.`);
-  return choice;
 }
 
 /** A pipeline as the arguments ask for it. */

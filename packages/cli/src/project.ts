@@ -2,10 +2,13 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { UsageError } from './usage-error.ts';
 
-/** The project that a path belongs to: the nearest folder above it with a package.json or a .joyul folder. */
+/** What is in the folder of a project, and in no other. */
+const projectMarks = ['.joyul', 'package.json', join('schedules', '.state')];
+
+/** The project that a path belongs to: the nearest folder above it with a package.json, a .joyul folder or schedules. */
 export function findProject(from: string): string {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.joyul')) || existsSync(join(folder, 'package.json'))) return folder;
+    if (projectMarks.some((name) => existsSync(join(folder, name)))) return folder;
     if (folder === dirname(folder)) return resolve(from);
   }
 }

@@ -37,7 +37,8 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   diagnostics: [],
   util: [],
   graph: [],
-  language: ['graph'],
+  timing: ['graph'],
+  language: ['graph', 'timing'],
   store: [],
   events: [],
   plan: ['language', 'graph', 'store', 'events'],
@@ -46,4 +47,5 @@ export const coreArrows: Readonly<Record<string, readonly string[]>> = {
   explain: ['graph', 'plan', 'store', 'events', 'runs'],
   report: ['runs', 'events'],
   cache: ['language', 'plan', 'store', 'events', 'runs'],
+  schedule: ['graph', 'language', 'timing'],
 };

@@ -55,11 +55,12 @@ async function bundleCommandLine(): Promise<void> {
     input: {
       main: join(root, 'packages', 'cli', 'src', 'main.ts'),
       'worker-main': join(root, 'packages', 'core', 'src', 'execute', 'worker-main.ts'),
+      'scheduled-run': join(root, 'packages', 'cli', 'src', 'scheduled-run.ts'),
       'read-main': join(root, 'packages', 'core', 'src', 'read-main.ts'),
     },
     platform: 'node',
     external: (id) =>
-      !/^[./]/.test(id) && !isAbsolute(id) && !['@joyul/core', '@joyul/plugin-api'].includes(id),
+      !/^[./]/.test(id) && !isAbsolute(id) && !/^@joyul\/(?:core(?:\/schedule)?|plugin-api)$/.test(id),
     treeshake: { moduleSideEffects: false },
     logLevel: 'warn',
   });

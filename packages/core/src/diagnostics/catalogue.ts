@@ -112,8 +112,8 @@ export const catalogue = {
   ),
   SCHEDULE_INVALID: entry(
     'Schedule cannot be read',
-    'A cron expression or a time zone of `schedule` is not valid.',
-    'Write five cron fields and an IANA time zone.',
+    'A cron expression, a time zone, a date or a duration of a schedule is not valid.',
+    'Write five cron fields, or six with seconds, and an IANA time zone.',
   ),
   PARAM_TYPE: entry(
     'Wrong param of a step',

@@ -11,7 +11,6 @@ import { collectFromFile } from './params.ts';
 import type { PipelineFile } from './pipeline-files.ts';
 import { PipelineFiles } from './pipeline-files.ts';
 import { makePools } from './pools.ts';
-import { checkSchedule } from './schedule.ts';
 import type { Sets } from './sets.ts';
 import { parseSets } from './sets.ts';
 import type { SharedParts } from './step-site.ts';
@@ -59,7 +58,9 @@ export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
   const root = files.load(options.file, options.profile);
   if (root === undefined || problems.hasErrors) return { ok: false, diagnostics: problems.all };
   const { spec, document } = root;
-  checkSchedule(spec.schedule, document, report);
+  // Loaded only where it is needed: most pipelines are started by hand.
+  if (spec.schedule !== undefined)
+    (await import('./schedule.ts')).checkSchedule(spec.schedule, document, report);
   const isOpen = options.hasOpenInputs === true && (spec.inputs ?? spec.outputs) !== undefined;
   if (!isOpen) reportOpenInputs(root, report);
   const sets = parseSets(

@@ -276,7 +276,8 @@ const profile = {
   },
 } as const;
 
-const schedule = {
+/** When a pipeline is started by itself; the same keys stand in a pipeline and in a file of `schedules/`. */
+export const scheduleSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['cron'],
@@ -284,7 +285,8 @@ const schedule = {
   properties: {
     cron: {
       ...name,
-      description: 'Minute, hour, day of month, month, day of week.',
+      description:
+        'Minute, hour, day of month, month, day of week, with seconds before them if there are six; or a word such as @daily.',
       examples: ['0 3 * * *'],
     },
     timezone: { ...name, description: 'An IANA name; the default is UTC.', examples: ['Europe/Berlin'] },
@@ -296,11 +298,23 @@ const schedule = {
       enum: ['none', 'last', 'all'],
       description: 'Which missed runs are made up for; the default is none.',
     },
-    catchup_window: duration,
-    jitter: duration,
-    pause_on_failure: { type: 'boolean' },
-    start: { type: 'string', description: 'a date, or a date and time, in ISO 8601' },
-    end: { type: 'string', description: 'a date, or a date and time, in ISO 8601' },
+    catchup_window: { ...duration, examples: ['12h'] },
+    jitter: { ...duration, examples: ['5m'] },
+    pause_on_failure: {
+      type: 'boolean',
+      description: 'Whether a failed run pauses the schedule; the default is false.',
+    },
+    start: {
+      type: 'string',
+      description:
+        'Nothing starts before this date, or date and time, in ISO 8601 and the schedule’s time zone.',
+      examples: ['2026-01-31'],
+    },
+    end: {
+      type: 'string',
+      description: 'Nothing starts after this date, or date and time; a date alone is its last second.',
+      examples: ['2026-12-31'],
+    },
   },
 } as const;
 
@@ -349,7 +363,7 @@ export const pipelineSchema = {
       description: 'Named changes, chosen with --profile.',
       additionalProperties: profile,
     },
-    schedule,
+    schedule: scheduleSchema,
     steps: { type: 'object', minProperties: 1, propertyNames: stepNames, additionalProperties: step },
   },
 } as const;

@@ -135,7 +135,7 @@ describe('schedule', () => {
       `name: p\nschedule: { cron: "* * * *", timezone: Mars/One, start: soon }\n${steps}`,
     );
     expect(later.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
-      'SCHEDULE_INVALID The cron expression has 4 fields, but must have five.',
+      'SCHEDULE_INVALID The cron expression has 4 fields, but must have five, or six with seconds.',
       'SCHEDULE_INVALID There is no time zone "Mars/One".',
       'SCHEDULE_INVALID "soon" is not a date.',
     ]);
