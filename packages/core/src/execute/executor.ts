@@ -11,6 +11,8 @@ import { judgeResult } from './judge-result.ts';
 import type { Judge } from './judge-result.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
+import { describeEnd, inspectionOf } from './work.ts';
+import type { Work } from './work.ts';
 import { performAttempt } from './perform-attempt.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
 
@@ -36,18 +38,6 @@ export interface ExecuteResult {
   readonly ends: ReadonlyMap<string, StepEnd>;
   /** True when a step stopped at a checkpoint. */
   readonly isCheckpointed: boolean;
-}
-
-/** What is known of a step while it is dealt with. */
-interface Work {
-  readonly step: GraphStep;
-  inspection?: Inspection;
-  stored?: ActionRecord;
-  cost?: AttemptResult;
-  reservation?: Reservation;
-  running?: AbortController;
-  /** The last lines that it wrote. */
-  readonly tail: string[];
 }
 
 /** Does what the machine says: looks, waits, runs, tells. Used once. */
@@ -199,25 +189,26 @@ export class Executor {
 
   /** Looks whether a step's result is in the store, and its files in the project as they should be. */
   #inspect(work: Work, options: { readonly mayRestore?: boolean } = {}): Verdict {
-    const { attempt } = this.#options;
-    const { store, graph } = attempt;
-    const { step } = work;
     try {
-      const inspection = inspectStep(step, this.#outputs, attempt.inspect);
-      work.inspection = inspection;
-      const { stored } = inspection;
-      if (stored === undefined) return 'stale';
-      for (const [port, path] of Object.entries(workspaceWrites(step, graph.projectDir))) {
-        const artifact = stored.outputs[port];
-        if (artifact === undefined || store.hasContent(path, artifact)) continue;
-        if (options.mayRestore !== true) return 'displaced';
-        store.restore(artifact, path);
-      }
-      work.stored = stored;
-      return this.#judge(work, stored) ?? 'reused';
+      work.inspection = inspectStep(work.step, this.#outputs, this.#options.attempt.inspect);
+      const { stored } = work.inspection;
+      return stored === undefined ? 'stale' : this.#settle(work, stored, options);
     } catch (error) {
       return toFailure(error);
     }
+  }
+
+  /** Sees that the files of a stored result are in their places. */
+  #settle(work: Work, stored: ActionRecord, options: { readonly mayRestore?: boolean }): Verdict {
+    const { store, graph } = this.#options.attempt;
+    for (const [port, path] of Object.entries(workspaceWrites(work.step, graph.projectDir))) {
+      const artifact = stored.outputs[port];
+      if (artifact === undefined || store.hasContent(path, artifact)) continue;
+      if (options.mayRestore !== true) return 'displaced';
+      store.restore(artifact, path);
+    }
+    work.stored = stored;
+    return this.#judge(work, stored) ?? 'reused';
   }
 
   /** What nobody else may compute or write at the same time. */
@@ -250,18 +241,10 @@ export class Executor {
     const stepId = work.step.id;
     const keys = this.#keysOf(work);
     const answer = (verdict: Verdict | 'cancelled'): Message => ({ kind: 'reserved', stepId, verdict });
-    const take = (reservation: Reservation | undefined): Message => {
-      if (reservation === undefined) return answer('cancelled');
-      work.reservation = reservation;
-      const verdict = this.#inspect(work, { mayRestore: true });
-      if (verdict === 'reused') this.#release(work);
-      return answer(verdict);
-    };
     try {
-      // At once where nobody holds it: thousands of files that are put back must not wait for each other.
       const reservation = reservations.try(keys);
       if (reservation !== undefined) {
-        this.#post(take(reservation));
+        this.#post(answer(this.#takeAtOnce(work, reservation)));
         return;
       }
       tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' });
@@ -271,12 +254,25 @@ export class Executor {
     }
     const wait = async (): Promise<Message> => {
       try {
-        return take(await reservations.wait(keys, this.#stop.signal));
+        const reservation = await reservations.wait(keys, this.#stop.signal);
+        if (reservation === undefined) return answer('cancelled');
+        work.reservation = reservation;
+        return answer(this.#inspect(work, { mayRestore: true }));
       } catch (error) {
         return answer(toFailure(error));
       }
     };
     this.#answer(wait());
+  }
+
+  /** What was just looked at is put back without a second look, so that thousands of files take no longer than their disk. */
+  #takeAtOnce(work: Work, reservation: Reservation): Verdict {
+    work.reservation = reservation;
+    const { stored } = inspectionOf(work);
+    if (stored === undefined) return this.#inspect(work, { mayRestore: true });
+    const verdict = this.#settle(work, stored, { mayRestore: true });
+    this.#release(work);
+    return verdict;
   }
 
   async #delay({ step, tail }: Work, effect: Extract<Effect, { kind: 'retry' }>): Promise<Message> {
@@ -351,7 +347,7 @@ export class Executor {
 
   #end(work: Work, { end, reason, attempt, failure }: Extract<Effect, { kind: 'end' }>): void {
     const { tell } = this.#options;
-    const { step, inspection, stored, cost, tail } = work;
+    const { step, stored, tail } = work;
     this.#release(work);
     this.#ends.set(step.id, end);
     if (stored !== undefined && (end === 'reused' || end === 'succeeded'))
@@ -363,38 +359,10 @@ export class Executor {
         attempt: Math.max(1, attempt),
         failure: failure.summarize(tail),
       });
-    tell({
-      kind: 'step-ended',
-      stepId: step.id,
-      end,
-      reason: reason === '' ? (inspection?.reason ?? '') : reason,
-      outputs: summarizeOutputs(stored),
-      durationMs: cost?.action.durationMs ?? 0,
-      ...(inspection === undefined ? {} : { fingerprint: inspection.fingerprint }),
-      ...(cost?.cpuMs === undefined ? {} : { cpuMs: cost.cpuMs }),
-      ...(cost?.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: cost.peakMemoryBytes }),
-      ...(end === 'reused' && stored !== undefined && stored.kept.length > 0 ? { kept: stored.kept } : {}),
-    });
+    tell(describeEnd(work, end, reason));
     // A run of thousands of steps must not hold the records of all of them.
     delete work.inspection;
     delete work.stored;
     delete work.cost;
   }
-}
-
-function inspectionOf({ step, inspection }: Work): Inspection {
-  if (inspection === undefined) throw new Error(`Internal error: ${step.id} was not looked at.`);
-  return inspection;
-}
-
-function summarizeOutputs(
-  stored: ActionRecord | undefined,
-): Extract<EventBody, { kind: 'step-ended' }>['outputs'] {
-  return Object.entries(stored?.outputs ?? {}).map(([port, { type, digest, files }]) => ({
-    port,
-    type,
-    digest,
-    files: files.length,
-    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
-  }));
 }

@@ -232,8 +232,11 @@ export class Store {
         const mode = file.isExecutable ? 0o755 : 0o644;
         const blob = this.#blobs.pathOf(file.digest);
         // Written, a small file takes half the time of a copy.
-        if (file.sizeBytes <= smallBytes) writeFile(fs, target, fs.readBytes(blob), mode);
-        else {
+        if (file.sizeBytes <= smallBytes) {
+          const bytes = fs.readBytes(blob);
+          if (digestOf(bytes) !== file.digest) throw new Error(`Internal error: ${blob} was not looked at.`);
+          writeFile(fs, target, bytes, mode);
+        } else {
           withFolderOf(fs, target, () => fs.copy(blob, target));
           fs.setMode(target, mode);
         }
