@@ -100,7 +100,8 @@ class Watch implements AsyncDisposable {
     for (const name of names)
       await until('the end of all runs', async () => {
         const { running } = await show(this.#rig, name.replace('.yaml', ''));
-        return running.every(({ phase }) => phase === 'ended') || undefined;
+        // One that its killed scheduler had only meant to start never ends.
+        return running.every(({ phase }) => phase !== 'running') || undefined;
       });
   }
 }
