@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Slots } from '../../src/execute/slots.ts';
 import type { Amounts, Grant } from '../../src/execute/slots.ts';
 
