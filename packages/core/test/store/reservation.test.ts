@@ -83,6 +83,19 @@ test('keys that are too many for one name of a file are held by several tickets'
   expect(keys.filter((key) => other.try([key]) === undefined)).toEqual([]);
 });
 
+test('a run that begins ends what dead ones started, once for each, whatever it is going to reserve', () => {
+  const dir = makeFolder();
+  const dead = new Reservations(dir, makePlatform('1-1', ['1-1', '3-3']));
+  for (const key of ['a', 'b', 'c']) dead.try([key]);
+  new Reservations(dir, makePlatform('3-3', ['1-1', '3-3'])).try(['d']);
+  const ended: string[] = [];
+  const platform = makePlatform('2-2', ['2-2', '3-3']);
+  const endOrphans = (name: string): void => void ended.push(name);
+  new Reservations(dir, { ...platform, processes: { ...platform.processes, endOrphans } }).clearDead();
+  expect(ended).toEqual(['1-1']);
+  expect(ticketsIn(dir).map((name) => name.split('.')[0])).toEqual(['d']);
+});
+
 test('close removes what was released', () => {
   const dir = makeFolder();
   const reservations = new Reservations(dir, realPlatform);
