@@ -27,7 +27,7 @@ async function runAgain(rig: Rig): Promise<readonly [number | null, string]> {
   return [exitCode, await rig.read('after.txt')];
 }
 
-test('a step that fails after a part of its output is not a hit', async () => {
+test('row: a step fails after a part of its output: it is not a hit', async () => {
   await using rig = await Rig.create();
   const failing = (exit: number): string =>
     `name: p\nsteps:\n  a: { uses: command, with: { run: "echo half > out.txt; exit ${exit}", outputs: { text: out.txt } } }\n`;
@@ -40,7 +40,7 @@ test('a step that fails after a part of its output is not a hit', async () => {
   expect((await rig.run()).ran).toEqual(['a']);
 });
 
-test('after kill -9 in the middle the next run goes on, without unlocking anything by hand', async () => {
+test('row: kill -9 in the middle: the next run goes on, without unlocking anything by hand', async () => {
   await using rig = await Rig.create();
   await rig.write({ 'pipeline.yaml': slow });
   const running = rig.start('run', 'pipeline.yaml', '--json');
@@ -50,7 +50,7 @@ test('after kill -9 in the middle the next run goes on, without unlocking anythi
   expect(await runAgain(rig)).toEqual([0, 'whole\n']);
 });
 
-test('a child that outlives a killed run cannot change what the next run stores', async () => {
+test('row: a child of a killed run, in a group of its own, goes on writing: the next run ends it', async () => {
   await using rig = await Rig.create();
   // The child leaves the group and writes until it is told to stop.
   const orphan = `
@@ -70,10 +70,25 @@ steps:
   await rig.write({ go: '' });
   expect((await rig.run()).exitCode).toBe(0);
   expect(await rig.read('out.txt')).toBe('whole\n');
+  expect(rig.processes()).toEqual([]);
   expect((await rig.run()).reused).toEqual(['work']);
 });
 
-test('a declared output that was never written is an error that names it', async () => {
+test('a child of a killed run is ended by the next run of the project, whatever that one runs', async () => {
+  await using rig = await Rig.create();
+  const orphan = `name: p\nsteps:\n  a: { uses: command, with: { run: "setsid sh -c 'touch begun; exec sleep 600' & sleep 600", outputs: { text: out.txt } } }\n`;
+  await rig.write({ 'pipeline.yaml': orphan });
+  const running = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun');
+  kill(running, 'SIGKILL');
+  await running.finished;
+  expect(rig.processes().length).toBeGreaterThan(0);
+  await rig.write({ 'other.yaml': 'name: o\nsteps:\n  b: { uses: command, with: { run: "true" } }\n' });
+  expect((await rig.joyul('run', 'other.yaml')).exitCode).toBe(0);
+  expect(rig.processes()).toEqual([]);
+});
+
+test('row: a declared output is never written: an error names it, and nothing is cached', async () => {
   await using rig = await Rig.create();
   await rig.write({
     'pipeline.yaml':
@@ -84,9 +99,10 @@ test('a declared output that was never written is an error that names it', async
   expect(result.events.find((event) => event.kind === 'attempt-failed')).toMatchObject({
     failure: { code: 'OUTPUT_MISSING', message: expect.stringContaining('out/never.txt') as string },
   });
+  expect((await rig.run()).ran).toEqual(['a']);
 });
 
-test('of two runs at once the second waits and then reuses', async () => {
+test('row: two runs at once on one project: the second waits and then reuses', async () => {
   await using rig = await Rig.create();
   await rig.write({ 'pipeline.yaml': slow });
   const first = rig.start('run', 'pipeline.yaml', '--json');
@@ -100,7 +116,33 @@ test('of two runs at once the second waits and then reuses', async () => {
   expect(results[1]?.events.some((event) => event.kind === 'step-waiting')).toBe(true);
 });
 
-test('an input that changes while a step reads it fails the step and caches nothing', async () => {
+test('row: two runs at once with other params that write the same path: each gets its own', async () => {
+  await using rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml': `
+name: p
+params: { word: one }
+steps:
+  write: { uses: command, with: { run: "touch begun-\${{ params.word }}; sleep 0.4; echo \${{ params.word }} > out.txt; sleep 0.4; cat out.txt > seen-\${{ params.word }}.txt", outputs: { text: out.txt } } }
+  use: { uses: command, with: { run: "cat $JOYUL_INPUT_0/file > used-\${{ params.word }}.txt", outputs: { text: "used-\${{ params.word }}.txt" } }, inputs: { inputs: write.text } }
+`,
+  });
+  const first = rig.start('run', 'pipeline.yaml', '--json');
+  await rig.waitFor('begun-one');
+  const second = rig.start('run', 'pipeline.yaml', '--json', '-s', 'word=two');
+  const [one, two] = await Promise.all([first.finished, second.finished]);
+  expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+  expect(two.events.some(({ kind }) => kind === 'step-waiting')).toBe(true);
+  for (const name of ['seen', 'used'])
+    expect([await rig.read(`${name}-one.txt`), await rig.read(`${name}-two.txt`)]).toEqual([
+      'one\n',
+      'two\n',
+    ]);
+  const again = await rig.run();
+  expect([again.ran, await rig.read('out.txt')]).toEqual([[], 'one\n']);
+});
+
+test('row: an input is changed while a step reads it: the step fails, and nothing is cached', async () => {
   await using rig = await Rig.create();
   await rig.write({
     'pipeline.yaml':

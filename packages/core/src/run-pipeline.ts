@@ -135,6 +135,7 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
   const gates = hasGates ? await import('./plan/gates.ts') : undefined;
   try {
     tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
+    reservations.clearDead();
     const { backend, downloadDir } = options;
     const shared = { graph, store, inspect, runner, platform, secrets, downloadDir };
     const result = await new Executor({

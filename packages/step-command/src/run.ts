@@ -60,6 +60,8 @@ function tellLines(stream: Readable, tell: (line: string) => void): () => void {
  */
 export async function runCommand(context: StepContext<CommandParams>): Promise<void> {
   const { params, projectDir, signal, emit } = context;
+  // One that came before there is a listener would be seen by none.
+  signal.throwIfAborted();
   for (const path of Object.values(params.outputs)) {
     // What an earlier attempt left there must not pass for this one's output.
     rmSync(join(projectDir, path), { recursive: true, force: true });
@@ -88,6 +90,10 @@ export async function runCommand(context: StepContext<CommandParams>): Promise<v
     }, graceMs).unref();
   };
   signal.addEventListener('abort', cancel);
+  child.nodeChildProcess.on('exit', (exitCode) => {
+    // Nothing is made of what a failed program's children still write; they would hold the pipes.
+    if (exitCode !== 0) signalGroup(child.pid, 'SIGKILL');
+  });
   try {
     const result = await child;
     for (const tellRest of rests) tellRest();

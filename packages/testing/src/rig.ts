@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,6 +36,8 @@ export interface Running {
 }
 
 const cliFile = fileURLToPath(import.meta.resolve('@joyul/cli'));
+/** The variable by which all that a project's commands start is known, wherever it moves to. */
+const marker = 'JOYUL_RIG';
 const pollMs = 20;
 const patienceMs = 30_000;
 
@@ -53,6 +55,14 @@ function endedSteps(events: readonly ToldEvent[], ends: readonly string[]): read
       ? [event.stepId]
       : [],
   );
+}
+
+function endProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** A project in a folder of its own, and the real command line run on it. */
@@ -119,11 +129,7 @@ export class Rig implements AsyncDisposable {
 
   /** Waits until a file is there. */
   async waitFor(name: string): Promise<void> {
-    const deadline = Date.now() + patienceMs;
-    while (!this.has(name)) {
-      if (Date.now() > deadline) throw new Error(`${name} did not appear within ${patienceMs / 1000} s.`);
-      await sleep(pollMs);
-    }
+    await this.until(`${name} is there`, () => this.has(name));
   }
 
   /** Starts the command line in a process group of its own. */
@@ -131,7 +137,7 @@ export class Rig implements AsyncDisposable {
     const child = spawn(process.execPath, [cliFile, ...args], {
       cwd: this.dir,
       detached: true,
-      env: { ...process.env, CI: '1', NO_COLOR: '1', ...this.#env },
+      env: { ...process.env, CI: '1', NO_COLOR: '1', [marker]: this.dir, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const out: Buffer[] = [];
@@ -160,6 +166,28 @@ export class Rig implements AsyncDisposable {
     return { process: child, finished };
   }
 
+  /** Ids of the living processes that commands of this project started; needs Linux. */
+  processes(): readonly number[] {
+    return readdirSync('/proc').flatMap((entry) => {
+      if (!/^\d+$/.test(entry)) return [];
+      try {
+        const environment = readFileSync(`/proc/${entry}/environ`, 'utf8').split('\0');
+        return environment.includes(`${marker}=${this.dir}`) ? [Number(entry)] : [];
+      } catch {
+        return []; // It has ended, or is another user's.
+      }
+    });
+  }
+
+  /** Waits until something holds. */
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    while (!isSo()) {
+      if (Date.now() > deadline) throw new Error(`${what} was not so within ${patienceMs / 1000} s.`);
+      await sleep(pollMs);
+    }
+  }
+
   /** Ends a command and all that it started, as a power failure would. */
   killGroup({ process: child }: Running): void {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
@@ -176,6 +204,7 @@ export class Rig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (process.platform === 'linux') for (const id of this.processes()) endProcess(id);
     await rm(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

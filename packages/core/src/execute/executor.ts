@@ -70,16 +70,17 @@ export class Executor {
     });
   }
 
-  /** Steps outside the selection still give their stored outputs to those inside. */
+  /** Steps outside the selection still give their stored outputs, if they are whole, to those inside. */
   #takeStoredOutputs(): void {
-    const { inspect, store, graph } = this.#options.attempt;
-    if (this.#work.size === graph.steps.length) return;
-    for (const { id } of graph.steps) {
+    const { inspect, store } = this.#options.attempt;
+    const needed = new Set(this.#options.steps.flatMap(({ needs }) => needs));
+    for (const id of needed) {
       if (this.#work.has(id)) continue;
       const last = inspect.last.get(id);
       const stored = last === undefined ? undefined : store.readAction(last);
       if (last === undefined || stored === undefined) continue;
       this.#options.hold(last);
+      if (Object.values(stored.outputs).some((output) => store.findDamage(output) !== undefined)) continue;
       this.#outputs.set(id, stored.outputs);
     }
   }

@@ -104,6 +104,12 @@ const makeLackFailure = (stepId: string, need: string): AttemptFailure =>
     help: 'Run without --only or --from once.',
   });
 
+/** The wait after an attempt, without jitter. */
+function makeDelay({ delayMs, factor, maxDelayMs }: RetryPolicy, attempt: number): number {
+  // The power may be infinite, and infinitely many times 0 is no number.
+  return delayMs === 0 ? 0 : Math.min(maxDelayMs, delayMs * factor ** (attempt - 1));
+}
+
 /**
  * Decides what happens in a run, and does nothing itself: messages in, effects out.
  *
@@ -294,8 +300,7 @@ export class Machine {
       return;
     }
     state.phase = 'delayed';
-    const fullMs = Math.min(retry.maxDelayMs, retry.delayMs * retry.factor ** (state.attempt - 1));
-    const delayMs = fullMs * (1 - retry.jitter * this.#options.random());
+    const delayMs = makeDelay(retry, state.attempt) * (1 - retry.jitter * this.#options.random());
     this.#effects.push({ kind: 'retry', stepId: id, attempt: state.attempt, failure: outcome, delayMs });
   }
 

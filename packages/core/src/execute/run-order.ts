@@ -12,6 +12,8 @@ export async function runOrder(
   const module = (await import(pathToFileURL(order.entry).href)) as { readonly default: StepPlugin }; // The catalog checked its shape.
   const { entry: _entry, devices: _devices, ...rest } = order;
   const context = { ...rest, signal, emit } as unknown as StepContext; // Params and ports were validated against the plugin.
+  // A signal that was given while the plugin was loaded is seen by no listener.
+  signal.throwIfAborted();
   await module.default.run(context);
 }
 

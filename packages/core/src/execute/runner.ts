@@ -1,4 +1,4 @@
-import { ownProcess, ownerVariable, signalMarked } from '../util/processes.ts';
+import { endOrphans, killMarked, ownProcess, ownerVariable, signalMarked } from '../util/processes.ts';
 import { runOrder } from './run-order.ts';
 import type { WorkerPool } from './worker-pool.ts';
 import type { AttemptCost, AttemptListener, WorkOrder } from './worker-protocol.ts';
@@ -26,11 +26,34 @@ let count = 0;
  */
 const maxOwnRuns = 24;
 
+/** How long what an attempt started may take to end when it was asked to: workers write checkpoints. */
+const graceMs = { engine: 5_000, worker: 15_000 };
+
+/** Asks all that an attempt started to end, and after a while ends it; gives what stops that. */
+function stopMarked(attempt: string, where: 'worker' | 'engine'): () => void {
+  signalMarked(attemptVariable, attempt, 'SIGTERM');
+  // A descendant that goes on may hold the pipes for whose end its step waits.
+  const timer = setTimeout(() => {
+    killMarked(attemptVariable, attempt);
+  }, graceMs[where]);
+  return () => {
+    clearTimeout(timer);
+    // It has ended and was told to stop: what it left behind must not go on writing.
+    killMarked(attemptVariable, attempt);
+  };
+}
+
 /** Runs plugins on this machine: in worker processes, or in this one where that takes milliseconds. */
 export function createRunner(): Runner {
   // Whatever is started from here on can be told from other processes, should this one die.
   process.env[ownerVariable] = ownProcess();
   let ownRuns = 0;
+  let running = 0;
+  // A second Ctrl-C ends the engine at once: nobody may go on without it.
+  const endAll = (): void => {
+    if (running > 0) endOrphans(ownProcess());
+  };
+  process.on('exit', endAll);
   let pool: Promise<WorkerPool> | undefined;
   // A run without worker steps does not load what starts processes.
   const getPool = (): Promise<WorkerPool> =>
@@ -39,10 +62,12 @@ export function createRunner(): Runner {
     async run(order, where, signal, listener) {
       const attempt = `${ownProcess()}-${count++}`;
       const marked = { ...order, env: { ...order.env, [attemptVariable]: attempt } };
+      let finishStop: (() => void) | undefined;
       const stop = (): void => {
-        signalMarked(attemptVariable, attempt, 'SIGTERM');
+        finishStop = stopMarked(attempt, where);
       };
       signal.addEventListener('abort', stop);
+      running++;
       try {
         if (where === 'worker' || ++ownRuns > maxOwnRuns)
           return await (await getPool()).run(marked, signal, listener);
@@ -51,12 +76,13 @@ export function createRunner(): Runner {
         });
         return {};
       } finally {
+        running--;
         signal.removeEventListener('abort', stop);
-        // It has ended and was told to stop: what it left behind must not go on writing.
-        if (signal.aborted) signalMarked(attemptVariable, attempt, 'SIGKILL');
+        finishStop?.();
       }
     },
     async close() {
+      process.off('exit', endAll);
       (await pool)?.close();
     },
   };

@@ -12,6 +12,15 @@ const mask = '***';
 /** Shorter values stand in too many texts by chance. */
 const leastMasked = 4;
 
+/** Fields of events whose texts are the engine's own, or names: a secret may be the word `test`, as a step's name may. */
+const ownFields: ReadonlySet<string> = new Set(
+  'kind runId stepId end action plugin needs pipeline file joyulVersion nodeVersion process fingerprint stream type level weight port digest'.split(
+    ' ',
+  ),
+);
+/** Fields below which names mean nothing to the engine. */
+const freeFields: ReadonlySet<string> = new Set(['params', 'rows']);
+
 /** Names of the secrets that a step is given. */
 export function secretsOf(step: GraphStep): readonly string[] {
   const found = new Set(Object.values(step.secretEnvironment ?? {}));
@@ -23,6 +32,27 @@ export function secretsOf(step: GraphStep): readonly string[] {
   return [...found];
 }
 
+/** A text as it stands inside of JSON. */
+const escapeJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+/** How programs write a text: as it is, in JSON, in JSON inside of JSON, in JSON of plain ASCII, in an address. */
+function formsOf(text: string): readonly string[] {
+  const inJson = escapeJson(text);
+  const inAscii = inJson.replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  // Half of a pair has no place in an address.
+  return [
+    text,
+    inJson,
+    inAscii,
+    escapeJson(inJson),
+    escapeJson(inAscii),
+    encodeURIComponent(text.toWellFormed()),
+  ];
+}
+
 /** The values of secrets: put in when a step starts, and taken out of all that is told. */
 export class Secrets {
   readonly #values: Readonly<Record<string, string>>;
@@ -31,9 +61,9 @@ export class Secrets {
 
   constructor(values: Readonly<Record<string, string>>) {
     this.#values = values;
-    const texts = Object.values(values).filter((value) => value.length >= leastMasked);
-    // Inside JSON a value may stand in its escaped form.
-    const forms = texts.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+    // Output is told line by line.
+    const texts = Object.values(values).flatMap((value) => [value, ...value.split(/\r?\n/)]);
+    const forms = texts.filter((text) => text.trim().length >= leastMasked).flatMap(formsOf);
     this.#masked = [...new Set(forms)].sort((left, right) => right.length - left.length);
   }
 
@@ -51,11 +81,19 @@ export class Secrets {
     return Object.fromEntries(names.map(([variable, name]) => [variable, this.#values[name] ?? '']));
   }
 
-  /** A JSON value without any secret in its texts. */
-  mask<T>(value: T): T {
-    if (this.#masked.length === 0) return value;
-    const text = JSON.stringify(value);
-    const told = this.#masked.reduce((rest, secret) => rest.replaceAll(secret, mask), text);
-    return told === text ? value : (JSON.parse(told) as T); // Only texts inside it were changed.
+  /** An event without any secret in the texts that steps and people gave it. */
+  mask<T>(event: T): T {
+    return this.#masked.length === 0 ? event : (this.#maskAny(event, false) as T); // Texts stay texts, and all else stays.
+  }
+
+  #maskAny(value: unknown, isFree: boolean): unknown {
+    if (typeof value === 'string')
+      return this.#masked.reduce((rest, secret) => rest.replaceAll(secret, mask), value);
+    if (Array.isArray(value)) return value.map((item) => this.#maskAny(item, isFree));
+    if (!isRecord(value)) return value;
+    const entries = Object.entries(value).map(([key, item]): readonly [string, unknown] =>
+      !isFree && ownFields.has(key) ? [key, item] : [key, this.#maskAny(item, isFree || freeFields.has(key))],
+    );
+    return Object.fromEntries(entries);
   }
 }

@@ -21,6 +21,9 @@ interface Waiting<T> {
   readonly order: number;
 }
 
+/** What sums of fractions may be off by, as a share of a pool: 1 - 0.9 - 0.1 is not 0. */
+const slackShare = 1e-9;
+
 /**
  * Who may run: steps wait in the order in which they came.
  *
@@ -30,6 +33,7 @@ interface Waiting<T> {
  */
 export class Slots<T> {
   readonly #free: Record<string, number>;
+  readonly #capacity: Amounts;
   readonly #devices: Readonly<Record<string, string[]>>;
   readonly #lines = new Map<
     string,
@@ -38,6 +42,7 @@ export class Slots<T> {
   #order = 0;
 
   constructor({ capacity, devices }: Pools) {
+    this.#capacity = capacity;
     this.#free = { ...capacity };
     this.#devices = Object.fromEntries(Object.entries(devices).map(([pool, names]) => [pool, [...names]]));
   }
@@ -67,7 +72,7 @@ export class Slots<T> {
     heads.sort((left, right) => left.first.order - right.first.order);
     for (const { key, line, first } of heads) {
       const pools = Object.entries(line.wanted);
-      const short = pools.filter(([pool, amount]) => amount > (this.#free[pool] ?? 0));
+      const short = pools.filter(([pool, amount]) => this.#isShort(pool, amount));
       const isPassing = pools.some(([pool, amount]) => amount > 0 && lacked.has(pool));
       for (const [pool] of short) lacked.add(pool);
       if (short.length > 0 || isPassing) continue;
@@ -76,6 +81,12 @@ export class Slots<T> {
       return { item: first.item, grant: this.#take(line.wanted) };
     }
     return undefined;
+  }
+
+  /** A step that takes all of a pool would wait for ever for what rounding took away. */
+  #isShort(pool: string, amount: number): boolean {
+    const slack = (this.#capacity[pool] ?? 0) * slackShare;
+    return amount > (this.#free[pool] ?? 0) + slack;
   }
 
   #take(amounts: Amounts): Grant {

@@ -109,6 +109,7 @@ export class WorkerPool {
 
   /** Runs an order in an idle worker or a new one. */
   async run(order: WorkOrder, signal: AbortSignal, listener: AttemptListener): Promise<AttemptCost> {
+    signal.throwIfAborted();
     const worker = this.#take(order.devices);
     const timers: NodeJS.Timeout[] = [];
     const cancel = (): void => {
@@ -124,7 +125,6 @@ export class WorkerPool {
         }, graceMs.abort + graceMs.terminate),
       );
     };
-    if (signal.aborted) cancel();
     signal.addEventListener('abort', cancel);
     try {
       const cost = await worker.run(order, listener);

@@ -35,6 +35,26 @@ function isAtSecret(value: unknown, error: ErrorObject): boolean {
   return isSecret(at);
 }
 
+/** Errors that say nothing: at a secret, or in a union of which one alternative failed at secrets alone. */
+function findExcused(value: unknown, errors: readonly ErrorObject[]): ReadonlySet<ErrorObject> {
+  const excused = new Set(errors.filter((error) => isAtSecret(value, error)));
+  // The errors of a union's alternatives come before its own, so that inner unions are decided on first.
+  for (const union of errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')) {
+    const prefix = `${union.schemaPath}/`;
+    const alternatives = new Map<string, ErrorObject[]>();
+    for (const error of errors) {
+      if (!error.schemaPath.startsWith(prefix) || !error.instancePath.startsWith(union.instancePath))
+        continue;
+      const [index = ''] = error.schemaPath.slice(prefix.length).split('/');
+      alternatives.set(index, [...(alternatives.get(index) ?? []), error]);
+    }
+    const all = [...alternatives.values()];
+    if (!all.some((list) => list.every((error) => excused.has(error)))) continue;
+    for (const error of [union, ...all.flat()]) excused.add(error);
+  }
+  return excused;
+}
+
 /** Fills defaults into `value` and gives what is wrong with it; each schema object is compiled once. */
 export function validateValue(schema: object, value: unknown): readonly ErrorObject[] {
   fillDefaults(schema, value);
@@ -43,7 +63,8 @@ export function validateValue(schema: object, value: unknown): readonly ErrorObj
   compiled.set(schema, check);
   if (check(value)) return [];
   const errors = check.errors ?? [];
-  const kept = errors.filter((error) => !isAtSecret(value, error));
+  const excused = findExcused(value, errors);
+  const kept = errors.filter((error) => !excused.has(error));
   // A union that failed only because of the secret inside it has nothing else to say.
   return kept.every((error) => ['anyOf', 'oneOf', 'if'].includes(error.keyword)) &&
     kept.length < errors.length

@@ -56,6 +56,9 @@ export function deriveStepSeed(seed: number, stepId: string): number {
   return hash;
 }
 
+/** What the engine itself writes decides nothing, and changes while a step reads it. */
+const isInStore = (path: string): boolean => /^(?:\.\/)*\.joyul\//.test(path);
+
 const isGlob = (path: string): boolean => /[*?[\]{}]/.test(path);
 
 /** Digests of the files that a step declares, by path; all missing ones are told at once. */
@@ -66,6 +69,7 @@ export function digestFiles(
   const digests: Record<string, string> = {};
   const missing: string[] = [];
   const add = (path: string): void => {
+    if (isInStore(path)) return;
     const digest = cache.digestIfThere(join(projectDir, path));
     if (digest !== undefined) digests[path] = digest;
   };

@@ -41,6 +41,8 @@ export class Reservations {
   readonly #platform: Platform;
   /** Tickets of this process that stand for nothing: giving one another name is faster than making one. */
   readonly #spare: string[] = [];
+  /** Dead processes of which nothing runs any more. */
+  readonly #ended = new Set<string>();
 
   constructor(storeDir: string, platform: Platform) {
     this.#dir = join(storeDir, 'reservations');
@@ -124,10 +126,24 @@ export class Reservations {
         if (isWanted) return true;
         continue;
       }
-      processes.endOrphans(owner);
-      this.#remove(ticket);
+      this.#bury(owner, ticket);
     }
     return false;
+  }
+
+  /** Clears away what dead processes left, and ends what they started, whatever this one is going to reserve. */
+  clearDead(): void {
+    for (const ticket of this.#list()) {
+      const [, owner = ''] = ticket.split('.');
+      if (!this.#platform.processes.isAlive(owner)) this.#bury(owner, ticket);
+    }
+  }
+
+  /** A ticket goes only when nothing that its owner started runs any more. */
+  #bury(owner: string, ticket: string): void {
+    if (!this.#ended.has(owner)) this.#platform.processes.endOrphans(owner);
+    this.#ended.add(owner);
+    this.#remove(ticket);
   }
 
   #list(): readonly string[] {

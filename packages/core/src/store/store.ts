@@ -206,16 +206,20 @@ export class Store {
     if (facts === undefined) return false;
     const [first] = artifact.files;
     if (facts.kind === 'file')
-      return (
-        artifact.files.length === 1 &&
-        first?.path === '' &&
-        this.statCache.digest(path, facts) === first.digest
-      );
+      return artifact.files.length === 1 && first?.path === '' && this.#isSame(path, first);
     const names = listFiles(fs, path);
     if (names.length !== artifact.files.length) return false;
     return artifact.files.every(
-      (file, index) =>
-        names[index] === file.path && this.statCache.digestIfThere(join(path, file.path)) === file.digest,
+      (file, index) => names[index] === file.path && this.#isSame(join(path, file.path), file),
+    );
+  }
+
+  #isSame(path: string, { digest, isExecutable }: ArtifactFile): boolean {
+    const facts = this.#platform.fs.stat(path);
+    return (
+      facts?.kind === 'file' &&
+      facts.isExecutable === isExecutable &&
+      this.statCache.digest(path, facts) === digest
     );
   }
 

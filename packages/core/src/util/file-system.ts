@@ -80,6 +80,8 @@ export interface FileSystem {
 const kindOf = (entry: { isFile: () => boolean; isDirectory: () => boolean }): FileFacts['kind'] =>
   entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other';
 
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
 /** The disk of this machine. */
 export const nodeFileSystem: FileSystem = {
   stat(path) {
@@ -98,7 +100,9 @@ export const nodeFileSystem: FileSystem = {
     readdirSync(folder, { withFileTypes: true }).map((entry) => ({ name: entry.name, kind: kindOf(entry) })),
   glob: (pattern, folder) =>
     globSync(pattern, { cwd: folder, withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      .filter(
+        (entry) => entry.isFile() || (entry.isSymbolicLink() && isFile(join(entry.parentPath, entry.name))),
+      )
       .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')),
   readBytes: (path) => readFileSync(path),
   readText: (path) => readFileSync(path, 'utf8'),

@@ -74,17 +74,38 @@ export function writeFile(fs: FileSystem, file: string, content: string | Uint8A
   }
 }
 
-/** Paths of files under a folder, in code-unit order, with forward slashes. */
+/** Inodes of a folder and of those on the way to one inside it. */
+function inodesOf(fs: FileSystem, folder: string, prefix: string): readonly number[] {
+  const parts = prefix === '' ? [] : prefix.split('/');
+  const paths = [folder, ...parts.map((_, index) => `${folder}/${parts.slice(0, index + 1).join('/')}`)];
+  return paths.map((path) => fs.stat(path)?.inode ?? 0);
+}
+
+/**
+ * Paths of files under a folder, in code-unit order, with forward slashes.
+ *
+ * Links count as what they lead to: data often lies elsewhere. One that leads back to a folder that it is in is left out.
+ */
 export function listFiles(fs: FileSystem, folder: string): readonly string[] {
   const found: string[] = [];
-  const visit = (prefix: string): void => {
-    for (const { name, kind } of fs.list(prefix === '' ? folder : `${folder}/${prefix}`)) {
+  const visit = (prefix: string, above: readonly number[]): void => {
+    for (const { name, kind: listed } of fs.list(prefix === '' ? folder : `${folder}/${prefix}`)) {
       const path = prefix === '' ? name : `${prefix}/${name}`;
-      if (kind === 'folder') visit(path);
-      else if (kind === 'file') found.push(path);
+      const facts = listed === 'other' ? fs.stat(`${folder}/${path}`) : undefined;
+      const kind = facts?.kind ?? listed;
+      if (kind === 'file') found.push(path);
+      if (kind !== 'folder') continue;
+      const inode = facts?.inode;
+      // Only below a link can there be a way back.
+      if (inode === undefined && above.length === 0) visit(path, above);
+      else {
+        const own = inode ?? fs.stat(`${folder}/${path}`)?.inode ?? 0;
+        const all = above.length > 0 ? above : inodesOf(fs, folder, prefix);
+        if (!all.includes(own)) visit(path, [...all, own]);
+      }
     }
   };
-  visit('');
+  visit('', []);
   return found.sort((left, right) => (left < right ? -1 : 1));
 }
 

@@ -32,6 +32,22 @@ export interface Platform {
   readonly random: () => number;
 }
 
+/** A timer that is set to more than 2^31 - 1 ms, almost 25 days, goes off at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+async function waitForTimer(durationMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, durationMs);
+    signal?.addEventListener('abort', end);
+  });
+}
+
 /** This machine. */
 export const realPlatform: Platform = {
   fs: nodeFileSystem,
@@ -42,16 +58,9 @@ export const realPlatform: Platform = {
       return seconds * 1000 + nanoseconds / 1e6;
     },
     async sleep(durationMs, signal) {
-      if (signal?.aborted === true) return;
-      await new Promise<void>((resolve) => {
-        const end = (): void => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', end);
-          resolve();
-        };
-        const timer = setTimeout(end, durationMs);
-        signal?.addEventListener('abort', end);
-      });
+      let restMs = durationMs;
+      for (; restMs > longestTimerMs; restMs -= longestTimerMs) await waitForTimer(longestTimerMs, signal);
+      await waitForTimer(restMs, signal);
     },
   },
   processes: { own: ownProcess(), isAlive: isProcessAlive, endOrphans },

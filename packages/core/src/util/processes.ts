@@ -51,23 +51,35 @@ export function isProcessAlive(name: string): boolean {
  * Signals every process that has a variable with this value in its environment, wherever it has moved to.
  *
  * A group is not enough: a child may have made one of its own. Where the system does not show environments, nothing
- * is done.
+ * is done. Gives how many were signalled.
  */
-export function signalMarked(variable: string, value: string, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (process.platform !== 'linux') return;
+export function signalMarked(variable: string, value: string, signal: 'SIGTERM' | 'SIGKILL'): number {
+  if (process.platform !== 'linux') return 0;
+  let count = 0;
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry) || entry === String(process.pid)) continue;
     const environment = readIfAllowed(`/proc/${entry}/environ`);
     if (!environment.split('\0').includes(`${variable}=${value}`)) continue;
     try {
       process.kill(Number(entry), signal);
+      count++;
     } catch {
       // It has just ended.
     }
   }
+  return count;
+}
+
+/** How long what was killed may take to be gone; a process that waits for a broken disk may take for ever. */
+const goneMs = 1000;
+
+/** Ends every marked process, and waits until none is left: while one looks, another may have just been started. */
+export function killMarked(variable: string, value: string): void {
+  const endMs = performance.now() + goneMs;
+  while (signalMarked(variable, value, 'SIGKILL') > 0 && performance.now() < endMs);
 }
 
 /** Ends what a dead process started and left running: a child that goes on writing would spoil what the next run makes. */
 export const endOrphans = (name: string): void => {
-  signalMarked(ownerVariable, name, 'SIGKILL');
+  killMarked(ownerVariable, name);
 };
