@@ -42,7 +42,10 @@ async function work(order: WorkOrder): Promise<void> {
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'run') void work(message.order);
   else if (message.kind === 'prefix') asked?.resolve(message.prefix);
-  else if (message.kind === 'no-prefix') asked?.reject(new Error(message.message));
+  else if (message.kind === 'no-prefix')
+    asked?.reject(
+      Object.assign(new Error(message.message), message.code === undefined ? {} : { code: message.code }),
+    );
   else running?.abort(new Error('The run was cancelled.'));
 });
 // SIGTERM asks for a checkpoint, as a scheduler does before it takes a machine away.

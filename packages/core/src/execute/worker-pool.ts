@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PrefixRequest } from '@joyul/plugin-api';
+import { codeOf } from '../util/files.ts';
 import { AttemptFailure } from './attempt-failure.ts';
 import type { AttemptCost, AttemptListener, FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
 
@@ -103,7 +104,9 @@ class Worker {
       const prefix = this.#listener?.takePrefix(request) ?? {};
       this.send({ kind: 'prefix', prefix });
     } catch (error) {
-      this.send({ kind: 'no-prefix', message: error instanceof Error ? error.message : String(error) });
+      const code = codeOf(error);
+      const message = error instanceof Error ? error.message : String(error);
+      this.send({ kind: 'no-prefix', message, ...(code === undefined ? {} : { code }) });
     }
   }
 

@@ -24,7 +24,7 @@ export type ToWorker =
   | { readonly kind: 'abort' }
   /** The answers to `take-prefix`. */
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
-  | { readonly kind: 'no-prefix'; readonly message: string };
+  | { readonly kind: 'no-prefix'; readonly message: string; readonly code?: string };
 
 /** A failure as it crosses to another process. */
 export interface SentFailure {

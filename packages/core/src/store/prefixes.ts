@@ -86,9 +86,8 @@ export class Prefixes {
   #list(folder: string): readonly string[] {
     try {
       return this.#platform.fs.list(folder).map(({ name }) => name);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
-      throw error;
+    } catch {
+      return []; // Where it is not there, or may not be looked at, there is nothing to go on from.
     }
   }
 
