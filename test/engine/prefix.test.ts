@@ -353,6 +353,18 @@ test('a clean-up takes states that nothing needs, and the next run begins anew',
   expect((await rig.run('-s', 'laps=3')).reused).toEqual(['data', 'walk']);
 });
 
+test('a clean-up leaves the state that a run at work goes on from', async () => {
+  await using rig = await createWalk();
+  await walk(rig, 3);
+  await rig.write({ hold: '3', log: '' });
+  const running = rig.start('run', 'pipeline.yaml', '--json', '-s', 'laps=5');
+  await rig.waitFor('held');
+  expect((await rig.joyul('cache', 'gc', '--max-size', '1B')).exitCode).toBe(0);
+  await rig.remove('hold');
+  expect((await running.finished).exitCode).toBe(0);
+  expect((await walk(rig, 4)).lapsRun).toEqual(['4:4']);
+});
+
 const commandPipeline = `
 name: sums
 params: { laps: 2 }
