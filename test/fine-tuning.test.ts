@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const nineSteps = `
 name: moods
-params: { learning_rate: 0.002, epochs: 2, method: repurpose }
+params: { learning_rate: 0.002, epochs: 2, method: repurpose, schedule: linear, warmup: 0, patience: 0 }
 steps:
   prepare:
     uses: prepare
@@ -22,7 +22,7 @@ steps:
     inputs: { dataset: prepare.dataset, model: select.model }
   hparams:
     uses: hparams
-    with: { learning_rate: "\${{ params.learning_rate }}", epochs: "\${{ params.epochs }}", max_length: 16, early_stopping_patience: 0 }
+    with: { learning_rate: "\${{ params.learning_rate }}", epochs: "\${{ params.epochs }}", lr_scheduler: "\${{ params.schedule }}", warmup_steps: "\${{ params.warmup }}", early_stopping_patience: "\${{ params.patience }}", max_length: 16 }
     inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
   init:
     uses: init
@@ -65,6 +65,13 @@ const findingsOf = (result: Finished, stepId: string): string =>
     .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
     .map((event) => JSON.stringify(event))
     .join('\n');
+
+const curvesOf = (result: Finished): readonly unknown[] =>
+  result.events
+    .map((event) => event['event'] as { readonly type: string } | undefined) // The engine's event.
+    .filter((event) => event?.type === 'curve')
+    .map((event) => JSON.stringify(event))
+    .sort();
 
 test('nine steps on a model folder: trained, tested, deployed, and all reused the second time', async () => {
   await using rig = await createMoods();
@@ -173,6 +180,47 @@ test('training that is killed again and again ends with the same bytes as an und
   expect(last.exitCode).toBe(0);
   expect(kills).toBeGreaterThan(0);
   expect(digestOf(last, 'train')).toBe(digestOf(undisturbed, 'train'));
+});
+
+const toTrain = ['--until', 'train', '--backend', 'cpu', '-s', 'schedule=constant', '-s', 'warmup=3'];
+
+describe.each([
+  ['the constant schedule', [], 'all 3 epochs were done'],
+  ['training that ends early', ['-s', 'patience=2', '-s', 'learning_rate=0.05'], 'it stopped early'],
+])('with %s', (_, args, ending) => {
+  test('3 epochs go on from 1 and from 2, and give the same bytes as 3 at once', async () => {
+    await using straight = await createMoods(60);
+    await using grown = await createMoods(60);
+    const train = (rig: Rig, epochs: number): Promise<Finished> =>
+      rig.run(...toTrain, ...args, '-s', `epochs=${epochs}`);
+    const runs = [await train(grown, 1), await train(grown, 2), await train(grown, 3)];
+    const atOnce = await train(straight, 3);
+    expect([...runs, atOnce].map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+    expect(digestOf(runs[2] ?? atOnce, 'train')).toBe(digestOf(atOnce, 'train'));
+    expect(runs.map((run) => run.events.flatMap((event) => event['continuedFrom'] ?? []))).toEqual([
+      [],
+      [expect.objectContaining({ extent: 1, unit: 'epoch' })],
+      [expect.objectContaining({ extent: 2, unit: 'epoch' })],
+    ]);
+    expect(findingsOf(atOnce, 'train')).toContain(`Training ended because ${ending}`);
+    // The report of the last one has whole curves.
+    expect(curvesOf(runs[2] ?? atOnce)).toEqual(curvesOf(atOnce));
+  });
+});
+
+test('with a schedule over all epochs training begins anew and says why', async () => {
+  await using rig = await createMoods(60);
+  const train = (epochs: number, ...args: readonly string[]): Promise<Finished> =>
+    rig.run('--until', 'train', '--backend', 'cpu', '-s', `epochs=${epochs}`, ...args);
+  const first = await train(1);
+  expect(findingsOf(first, 'train')).not.toContain('Did not go on');
+  expect(findingsOf(await train(2), 'train')).toContain(
+    `Did not go on from epoch 1 of run ${String(first.events[0]?.['runId'])}: the learning rate of the schedule \\"linear\\" depends on the number of epochs`,
+  );
+  await train(1, '-s', 'schedule=constant');
+  expect(findingsOf(await train(2, '-s', 'schedule=constant'), 'train')).toContain(
+    'a warm-up over 10 % of all iterations depends on the number of epochs',
+  );
 });
 
 test('a served model answers as the one that was deployed, and refuses what it cannot answer', async () => {

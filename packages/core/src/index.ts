@@ -84,6 +84,7 @@ export type { RunEnd, RunRecord, StepRecord } from './runs/run-record.ts';
 export { nodeFileSystem } from './util/file-system.ts';
 export { writeFileAtomically } from './util/files.ts';
 export { findNearest } from './util/suggest.ts';
+export { formatContinuedFrom } from './util/continued-from.ts';
 export { plainMarks } from './util/word-diff.ts';
 export type { WordMarks } from './util/word-diff.ts';
 export { joyulVersion } from './util/version.ts';

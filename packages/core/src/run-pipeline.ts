@@ -12,6 +12,7 @@ import { Secrets, secretsOf } from './execute/secrets.ts';
 import type { Graph, GraphStep } from './graph/graph.ts';
 import { makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
+import { Prefixes } from './store/prefixes.ts';
 import { Reservations } from './store/reservation.ts';
 import { openRunLease } from './store/run-lease.ts';
 import { Store } from './store/store.ts';
@@ -137,7 +138,8 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
     tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
     reservations.clearDead();
     const { backend, downloadDir } = options;
-    const shared = { graph, store, inspect, runner, platform, secrets, downloadDir };
+    const prefixes = new Prefixes({ store, platform, runId, hold: lease.hold });
+    const shared = { graph, store, prefixes, inspect, runner, platform, secrets, downloadDir };
     const result = await new Executor({
       attempt: { ...shared, ...(backend === undefined ? {} : { backend }) },
       reservations,

@@ -6,6 +6,7 @@
  */
 
 export type { JsonObject, JsonValue } from './json.ts';
+export type { Continues, EarlierState, Prefix, PrefixRequest } from './prefix.ts';
 export { StepFailure } from './step-failure.ts';
 export type { Problem } from './step-failure.ts';
 export type {

@@ -1,3 +1,4 @@
+import type { Continues, Prefix, PrefixRequest } from './prefix.ts';
 import type { StepEvent } from './step-event.ts';
 
 /**
@@ -82,6 +83,8 @@ export interface StepPlugin<Params = unknown, In extends Ports = Ports, Out exte
   readonly usesTensors?: boolean;
   /** False when equal inputs may give other outputs; the step then always runs. The default is true. */
   readonly cacheable?: boolean;
+  /** Says that a run which is asked for more can go on from one that was asked for less; absent means that it cannot. */
+  readonly continues?: Continues;
   /** Files in the project that the step reads or writes beside its ports. Pure. */
   workspace?(params: Params): WorkspaceUse;
   /** Problems that span several params. Pure: no files, no tensors. */
@@ -116,6 +119,11 @@ export interface StepContext<Params = unknown, In extends Ports = Ports, Out ext
    * `CHECKPOINTED`, or with any other error where nothing was kept.
    */
   readonly signal: AbortSignal;
+  /**
+   * Asks for the state of a shorter run to go on from, and for a place to leave one. At most once, and only by plugins
+   * that declare `continues`; the engine tells what was gone on from.
+   */
+  takePrefix(request: PrefixRequest): Promise<Prefix>;
   /** Tells what happens; never throws. */
   emit(event: StepEvent): void;
 }

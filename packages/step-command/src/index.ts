@@ -20,6 +20,13 @@ const params = Type.Object(
       description: 'Environment variables beside those of the shell.',
       default: {},
     }),
+    extent: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'How much is asked for, such as epochs, told as JOYUL_EXTENT; a run with more goes on from one with less.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -42,6 +49,7 @@ export default defineStep({
   runsIn: 'engine',
   outputsFor: ({ outputs }) =>
     Object.fromEntries(Object.keys(outputs).map((port) => [port, { type: 'files' }])),
+  continues: { params: ['extent'] },
   workspace: ({ reads, outputs }) => ({ reads, writes: outputs }),
   async run(context) {
     const { runCommand } = await import('./run.ts');

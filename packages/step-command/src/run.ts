@@ -11,6 +11,7 @@ interface CommandParams {
   readonly outputs: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly extent?: number;
 }
 
 const graceMs = 5000;
@@ -27,14 +28,30 @@ function signalGroup(processId: number | undefined, signal: 'SIGTERM' | 'SIGKILL
   }
 }
 
+/** A program that is asked for an extent is told what a shorter run left, and where to leave what a longer one needs. */
+async function takePrefix(context: StepContext<CommandParams>): Promise<Record<string, string>> {
+  const { extent } = context.params;
+  if (extent === undefined) return {};
+  // Whether it has a checkpoint that has come further, only the program knows.
+  const { earlier, keep } = await context.takePrefix({ extent });
+  return {
+    JOYUL_EXTENT: String(extent),
+    ...(earlier === undefined
+      ? {}
+      : { JOYUL_PREFIX: earlier.dir, JOYUL_PREFIX_EXTENT: String(earlier.extent) }),
+    ...(keep === undefined ? {} : { JOYUL_KEEP: keep }),
+  };
+}
+
 /** What the program is told of its inputs, outputs and seed. */
-function makeEnvironment(context: StepContext<CommandParams>): Record<string, string> {
+async function makeEnvironment(context: StepContext<CommandParams>): Promise<Record<string, string>> {
   const inputs = [context.inputs['inputs'] ?? []].flat();
   return {
     ...context.env,
     ...context.params.env,
     JOYUL_SEED: String(context.seed),
     JOYUL_SCRATCH: context.scratch,
+    ...(await takePrefix(context)),
     ...Object.fromEntries(inputs.map((folder, index) => [`JOYUL_INPUT_${index}`, folder])),
   };
 }
@@ -68,10 +85,11 @@ export async function runCommand(context: StepContext<CommandParams>): Promise<v
     mkdirSync(dirname(join(projectDir, path)), { recursive: true });
   }
   const [file = '', ...args] = typeof params.run === 'string' ? [params.run] : params.run;
+  const environment = await makeEnvironment(context);
   const child = execa(file, args, {
     shell: typeof params.run === 'string',
     cwd: join(projectDir, params.cwd ?? '.'),
-    env: makeEnvironment(context),
+    env: environment,
     detached: process.platform !== 'win32',
     cleanup: true,
     reject: false,

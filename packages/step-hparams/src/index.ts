@@ -33,6 +33,12 @@ const params = Type.Object(
       default: 0.1,
       description: 'Share of the iterations in which the learning rate rises.',
     }),
+    warmup_steps: Type.Integer({
+      minimum: 0,
+      default: 0,
+      description:
+        'Iterations in which the learning rate rises, whatever their share; 0 means by warmup_ratio.',
+    }),
     lr_scheduler: Type.Union([Type.Literal('linear'), Type.Literal('cosine'), Type.Literal('constant')], {
       default: 'linear',
       description: 'How the learning rate goes on after the warm-up.',

@@ -52,6 +52,7 @@ export async function prepare(
       seed: more.seed ?? 1,
       env: {},
       signal: more.signal ?? new AbortController().signal,
+      takePrefix: () => Promise.resolve({}),
       emit: (event) => events.push(event),
     });
     const dataset = await readDataset(outputs.dataset);

@@ -17,6 +17,8 @@ export default defineStep({
   },
   outputs: { trained: { type: 'trained-model' } },
   usesTensors: true,
+  // They hold the number of epochs; what else they say is in the key.
+  continues: { unit: 'epoch', inputs: ['hparams'] },
   async run(context) {
     const { runTrain } = await import('./run.ts');
     await runTrain(context);

@@ -5,7 +5,14 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
 import { openModel, writeModel } from '@joyul/models';
-import { TrainingError, encodeRows, readHparams, readStrategy, trainClassifier } from '@joyul/training';
+import {
+  TrainingError,
+  encodeRows,
+  findPrefixObstacle,
+  readHparams,
+  readStrategy,
+  trainClassifier,
+} from '@joyul/training';
 import type { Hparams, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
 
 type Ports = {
@@ -15,6 +22,12 @@ type Ports = {
   readonly hparams: { readonly type: 'hparams' };
 };
 type Context = StepContext<unknown, Ports, { readonly trained: { readonly type: 'trained-model' } }>;
+
+const curves = {
+  trainingLoss: 'training loss',
+  validationLoss: 'validation loss',
+  validationAccuracy: 'validation accuracy',
+} as const;
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
@@ -45,7 +58,7 @@ function makeTrainerState(result: TrainResult, hparams: Hparams, perEpoch: numbe
   };
 }
 
-function tell(context: Context, strategy: Strategy, result: TrainResult, seconds: number): void {
+function tell(context: Context, strategy: Strategy, result: TrainResult, perIteration: number): void {
   const { emit } = context;
   const { trainability, best, evaluations, iterations, stopReason } = result;
   const first = evaluations[0];
@@ -73,7 +86,7 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, seconds
   });
   emit({
     type: 'finding',
-    text: `Training ended because ${stopReason}; the weights with the highest validation accuracy are kept (of equals those with the lowest loss). ${(seconds / Math.max(1, iterations)).toFixed(2)} s an iteration.`,
+    text: `Training ended because ${stopReason}; the weights with the highest validation accuracy are kept (of equals those with the lowest loss). ${perIteration.toFixed(2)} s an iteration.`,
   });
 }
 
@@ -89,11 +102,11 @@ function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onI
         unit: 'iterations',
         detail: `loss ${loss.toFixed(3)}`,
       });
-      emit({ type: 'curve', name: 'training loss', x: iteration, y: loss });
+      emit({ type: 'curve', name: curves.trainingLoss, x: iteration, y: loss });
     },
     onEvaluation: ({ iteration, loss, accuracy }) => {
-      emit({ type: 'curve', name: 'validation loss', x: iteration, y: loss });
-      emit({ type: 'curve', name: 'validation accuracy', x: iteration, y: accuracy });
+      emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
+      emit({ type: 'curve', name: curves.validationAccuracy, x: iteration, y: accuracy });
     },
   };
 }
@@ -113,6 +126,70 @@ function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void
   emit({ type: 'finding', text: reason, ...(isSlow ? { weight: 'warning' as const } : {}) });
 }
 
+/** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
+function tellStart(
+  { before, cut, trunkMs, resumedFrom }: TrainingStart,
+  { emit }: Pick<Context, 'emit'>,
+): void {
+  if (cut !== undefined)
+    emit({
+      type: 'finding',
+      text: `The ${cut} frozen layers were computed once (${(trunkMs / 1000).toFixed(1)} s) and their states reused in every epoch.`,
+    });
+  if (resumedFrom > 0)
+    emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
+  for (const { iteration, loss } of before.trainLosses)
+    emit({ type: 'curve', name: curves.trainingLoss, x: iteration + 1, y: loss });
+  for (const { iteration, loss, accuracy } of before.evaluations) {
+    emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
+    emit({ type: 'curve', name: curves.validationAccuracy, x: iteration, y: accuracy });
+  }
+}
+
+/** Asks the engine for what training for fewer epochs left: all else that decides a run of epochs is the key. */
+function makeTakePrefix(
+  { epochs, ...others }: Hparams,
+  { backend, takePrefix }: Context,
+): NonNullable<TrainOptions['takePrefix']> {
+  const obstacle = findPrefixObstacle(others);
+  return async (done) => {
+    const { earlier, keep } = await takePrefix({
+      extent: epochs,
+      // The fastest backend may be another one than it was then.
+      key: { ...others, backend: chooseBackend(backend).name },
+      done,
+      ...(obstacle === undefined ? {} : { obstacle }),
+    });
+    return {
+      ...(earlier === undefined ? {} : { from: earlier.dir }),
+      ...(keep === undefined ? {} : { keep }),
+    };
+  };
+}
+
+/** Writes what moved, how training went, and what it was done with. */
+async function writeHistory(
+  dir: string,
+  result: TrainResult,
+  of: { readonly strategy: Strategy; readonly hparams: Hparams; readonly perEpoch: number },
+): Promise<void> {
+  const { trainability, best, evaluations, iterations, stopReason } = result;
+  const { strategy, hparams, perEpoch } = of;
+  const write = (name: string, value: unknown): Promise<void> =>
+    writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+  await write('trainability.json', trainability);
+  await write('trainer_state.json', makeTrainerState(result, hparams, perEpoch));
+  await write('training.json', {
+    version: 1,
+    strategy,
+    hparams,
+    best,
+    evaluations,
+    iterations,
+    stopReason,
+  });
+}
+
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -128,17 +205,13 @@ export async function runTrain(context: Context): Promise<void> {
   const validation = encodeRows(await dataset.rows('validation'), tokenizer, labels, hparams.max_length);
   tellBackend(context);
   let perEpoch = 1;
+  let resumedFrom = 0;
   let startMs = performance.now();
   const onStart = (start: TrainingStart): void => {
     perEpoch = start.totalIterations / hparams.epochs;
+    resumedFrom = start.resumedFrom;
     startMs = performance.now();
-    if (start.cut !== undefined)
-      emit({
-        type: 'finding',
-        text: `The ${start.cut} frozen layers were computed once (${(start.trunkMs / 1000).toFixed(1)} s) and their states reused in every epoch.`,
-      });
-    if (start.resumedFrom > 0)
-      emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${start.resumedFrom}.` });
+    tellStart(start, context);
   };
   const activity = strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
   emit({ type: 'progress', activity, done: 0 });
@@ -152,6 +225,7 @@ export async function runTrain(context: Context): Promise<void> {
     hparams,
     seed,
     scratchDir: scratch,
+    takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),
     onStart,
@@ -172,18 +246,7 @@ export async function runTrain(context: Context): Promise<void> {
     labels,
     tokenizerFrom: model.dir,
   });
-  const write = (name: string, value: unknown): Promise<void> =>
-    writeFile(join(outputs.trained, name), `${JSON.stringify(value, null, 2)}\n`);
-  await write('trainability.json', result.trainability);
-  await write('trainer_state.json', makeTrainerState(result, hparams, perEpoch));
-  await write('training.json', {
-    version: 1,
-    strategy,
-    hparams,
-    best: result.best,
-    evaluations: result.evaluations,
-    iterations: result.iterations,
-    stopReason: result.stopReason,
-  });
-  tell(context, strategy, result, (performance.now() - startMs) / 1000);
+  await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
+  const seconds = (performance.now() - startMs) / 1000;
+  tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
 }

@@ -56,15 +56,15 @@ export async function saveCheckpoint(scratchDir: string, checkpoint: Checkpoint)
   await rm(old, { recursive: true, force: true });
 }
 
-/** The checkpoint of the run with this identity, or undefined. */
-export async function loadCheckpoint(scratchDir: string, identity: string): Promise<Checkpoint | undefined> {
+/** The checkpoint in a folder, or undefined; with an identity only that of the run which has it. */
+export async function loadCheckpoint(scratchDir: string, identity?: string): Promise<Checkpoint | undefined> {
   // A crash between the two renames leaves only the old one.
   for (const name of [folder, `${folder}.old`]) {
     const dir = join(scratchDir, name);
     const text = await readFile(join(dir, 'state.json'), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
     const state = JSON.parse(text) as TrainingState; // Written by saveCheckpoint, last of its files.
-    if (state.identity !== identity) continue;
+    if (identity !== undefined && state.identity !== identity) continue;
     return {
       state,
       tensors: await readTensors(join(dir, 'state.safetensors')),

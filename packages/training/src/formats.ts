@@ -43,6 +43,8 @@ export interface Hparams {
   readonly weight_decay: number;
   /** Share of all iterations in which the learning rate rises from 0. */
   readonly warmup_ratio: number;
+  /** Iterations in which the learning rate rises from 0, whatever their share; 0 means by `warmup_ratio`. */
+  readonly warmup_steps: number;
   readonly lr_scheduler: 'constant' | 'linear' | 'cosine';
   /** Gradients are scaled down to this joint norm; 0 means never. */
   readonly max_grad_norm: number;
@@ -89,6 +91,7 @@ export function defaultHparams(method: Method): Hparams {
     epochs: method === 'extract' ? 10 : 3,
     weight_decay: 0.01,
     warmup_ratio: 0.1,
+    warmup_steps: 0,
     lr_scheduler: 'linear',
     max_grad_norm: 1,
     max_length: 128,

@@ -10,7 +10,7 @@ export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy 
 export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
-export { scheduleFactor } from './schedule.ts';
+export { findPrefixObstacle, scheduleFactor } from './schedule.ts';
 export { fitHead } from './fit-head.ts';
 export type { FitHeadOptions } from './fit-head.ts';
 export { balanceClasses, findCut, trainClassifier } from './train-classifier.ts';

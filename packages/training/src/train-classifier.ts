@@ -5,7 +5,7 @@ import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { chooseBuckets, makeEpoch } from './batches.ts';
-import type { TrainingState } from './checkpoint.ts';
+import type { Checkpoint, TrainingState } from './checkpoint.ts';
 import { loadCheckpoint } from './checkpoint.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
 import type { CachedStates } from './encoder.ts';
@@ -125,16 +125,31 @@ const startState = (identity: string): TrainingState => ({
   badEvaluations: 0,
 });
 
+/** What to go on from: a checkpoint of this run, or what a run with fewer epochs left, whichever has come further. */
+async function openCheckpoint(
+  { scratchDir, takePrefix }: TrainOptions,
+  identity: string,
+  perEpoch: number,
+): Promise<{ readonly checkpoint?: Checkpoint; readonly keep?: string }> {
+  const own = scratchDir === undefined ? undefined : await loadCheckpoint(scratchDir, identity);
+  const { from, keep } = (await takePrefix?.((own?.state.iteration ?? 0) / perEpoch)) ?? {};
+  const earlier = from === undefined ? undefined : await loadCheckpoint(from);
+  // From here on its checkpoints are this run's.
+  const checkpoint = earlier === undefined ? own : { ...earlier, state: { ...earlier.state, identity } };
+  return { ...(checkpoint === undefined ? {} : { checkpoint }), ...(keep === undefined ? {} : { keep }) };
+}
+
 /**
  * Trains a classifier: the head and the strategy's blocks, from the model's weights.
  *
  * Layers below the lowest trained one are computed once and their states reused in every epoch.
- * Checkpoints go to `scratchDir` at each evaluation; a run that finds its own goes on exactly.
+ * Checkpoints go to `scratchDir` at each evaluation; a run that finds its own goes on exactly, and so does one that
+ * `takePrefix` gives the end of a run with fewer epochs.
  *
  * @throws TrainingError when the loss is not finite or nothing can be learned.
  */
 export async function trainClassifier(options: TrainOptions): Promise<TrainResult> {
-  const { model, hparams, train, validation, backend, scratchDir } = options;
+  const { model, hparams, train, validation, backend } = options;
   if (train.length === 0 || validation.length === 0) {
     throw new TrainingError(
       'NO_ROWS',
@@ -149,7 +164,8 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
   );
   const trained = weightNames.filter(isTrained);
   const identity = identityOf(options, before);
-  const checkpoint = scratchDir === undefined ? undefined : await loadCheckpoint(scratchDir, identity);
+  const perEpoch = makeEpoch(train, buckets, hparams.batch_size, options.seed).length;
+  const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
   const session = await createSession(program, backend === undefined ? {} : { backend });
   try {
     const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
@@ -165,10 +181,15 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     const state = checkpoint?.state ?? startState(identity);
     const trainer = new Trainer({ options, session, trained, buckets, states, state });
     if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
-    const totalIterations =
-      makeEpoch(train, buckets, hparams.batch_size, options.seed).length * hparams.epochs;
-    options.onStart?.({ cut, trunkMs, resumedFrom: trainer.state.iteration, totalIterations });
+    options.onStart?.({
+      cut,
+      trunkMs,
+      resumedFrom: state.iteration,
+      before: state,
+      totalIterations: perEpoch * hparams.epochs,
+    });
     const stopReason = await trainer.run();
+    if (keep !== undefined) await trainer.checkpoint(keep);
     return finish(trainer, before, isTrained, stopReason);
   } finally {
     session.dispose();

@@ -19,6 +19,11 @@ export interface TrainOptions {
   readonly backend?: Backend;
   /** Where checkpoints are kept; absent means none. */
   readonly scratchDir?: string;
+  /**
+   * Asks for what training for fewer epochs left, told how many are done already; what it gives goes beyond them, and
+   * everything but the number of epochs is the same. At the end the last state goes into the folder `keep`.
+   */
+  readonly takePrefix?: (doneEpochs: number) => Promise<{ readonly from?: string; readonly keep?: string }>;
   readonly signal?: AbortSignal;
   readonly onIteration?: (point: {
     readonly iteration: number;
@@ -38,6 +43,8 @@ export interface TrainingStart {
   readonly trunkMs: number;
   /** Iterations that a checkpoint had done. */
   readonly resumedFrom: number;
+  /** What was measured until then. */
+  readonly before: Pick<TrainingState, 'trainLosses' | 'evaluations'>;
   readonly totalIterations: number;
 }
 

@@ -9,7 +9,7 @@ import { saveCheckpoint } from './checkpoint.ts';
 import { entryNames } from './classifier-program.ts';
 import type { CachedStates } from './encoder.ts';
 import { padStates } from './encoder.ts';
-import { scheduleFactor } from './schedule.ts';
+import { countWarmup, scheduleFactor } from './schedule.ts';
 import type { TrainOptions } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 
@@ -148,11 +148,11 @@ export class Trainer {
     return Object.entries(values).map(([name, data]) => ({ name, shape: [data.length], data }));
   }
 
-  async checkpoint(): Promise<void> {
-    const { scratchDir } = this.#options;
-    if (scratchDir === undefined) return;
+  /** Saves all that is needed to go on, in the scratch folder unless another is given. */
+  async checkpoint(dir = this.#options.scratchDir): Promise<void> {
+    if (dir === undefined) return;
     const tensors = await this.#readTrained((name) => [name, ...momentNames(name)]);
-    await saveCheckpoint(scratchDir, { state: this.#state, tensors, best: this.#best });
+    await saveCheckpoint(dir, { state: this.#state, tensors, best: this.#best });
   }
 
   /** Trains to the end and tells why it stopped. */
@@ -160,7 +160,7 @@ export class Trainer {
     const { hparams, train, seed, signal, onIteration } = this.#options;
     const perEpoch = makeEpoch(train, this.#buckets, hparams.batch_size, seed).length;
     const total = perEpoch * hparams.epochs;
-    const warmup = Math.ceil(total * hparams.warmup_ratio);
+    const warmup = countWarmup(hparams, total);
     const every = Math.max(1, Math.ceil(perEpoch / Math.max(1, hparams.evals_per_epoch)));
     const isDue = (iteration: number): boolean =>
       iteration % perEpoch === 0 || (iteration % perEpoch) % every === 0;

@@ -1,4 +1,10 @@
-import { describeChange, formatDuration, leftOutOnPurpose, plainMarks } from '@joyul/core';
+import {
+  describeChange,
+  formatContinuedFrom,
+  formatDuration,
+  leftOutOnPurpose,
+  plainMarks,
+} from '@joyul/core';
 import type { Cause, Why, WordMarks } from '@joyul/core';
 import { formatTable } from './format-run.ts';
 import { wrapTo } from './style.ts';
@@ -73,6 +79,9 @@ export function formatWhy(why: Why, options: WhyFormat): readonly string[] {
   if (origin !== undefined)
     lines.push(
       `Run ${style.cyan(origin.runId)} made it on ${formatTime(origin.timeMs)} in ${formatDuration(origin.durationMs)}, because ${origin.reason}.`,
+      ...(origin.continuedFrom === undefined
+        ? []
+        : [`It went on from ${formatContinuedFrom(origin.continuedFrom)}.`]),
     );
   const inputs = changes.filter((change) => isInput(change.field));
   const own = changes.filter((change) => !isInput(change.field));

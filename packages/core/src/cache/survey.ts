@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { condemnedDir } from '../store/condemned.ts';
 import { listDead, listLive, ownerOf } from '../store/live.ts';
+import { parsePrefixNote, prefixesDir } from '../store/prefixes.ts';
 import { isProcessAlive } from '../util/processes.ts';
 import { listLiveRuns } from '../store/run-lease.ts';
 import { codeOf } from '../util/files.ts';
@@ -186,6 +187,19 @@ function surveyArtifacts(
   return artifacts;
 }
 
+/** Notes of states whose records are gone, and folders without notes, are litter. */
+function surveyPrefixes(storeDir: string, isThere: (fingerprint: string) => boolean, notes: Notes): void {
+  const dir = prefixesDir(storeDir);
+  for (const key of listNames(dir)) {
+    const names = listNames(join(dir, key));
+    const gone = names.filter((name) => !isThere(parsePrefixNote(name)?.fingerprint ?? ''));
+    const litter =
+      names.length === 0 ? [look(join(dir, key), key)] : gone.map((name) => look(join(dir, key, name), name));
+    for (const found of litter)
+      if (found !== undefined && found.changedMs < notes.abandonedBeforeMs) notes.litter.push(found);
+  }
+}
+
 /** Work folders and reservations of living processes stay; those of dead ones are litter. */
 function surveyWork(
   storeDir: string,
@@ -224,6 +238,8 @@ export function surveyStore(storeDir: string): Survey {
   const runs = surveyRuns(storeDir);
   const { records, broken } = readRecords(listSharded(join(storeDir, 'actions'), notes), notes);
   const condemned = readCondemned(storeDir);
+  const hidden = new Set(condemned.map((record) => record.fingerprint));
+  surveyPrefixes(storeDir, (fingerprint) => records.has(fingerprint) || hidden.has(fingerprint), notes);
   const blobs = new Map(listSharded(join(storeDir, 'blobs'), notes).map((blob) => [blob.name, blob]));
   const scratch = new Map<string, FoundFolder>();
   for (const name of listNames(join(storeDir, 'scratch'))) {

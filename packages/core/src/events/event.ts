@@ -1,4 +1,5 @@
 import type { Problem, StepEvent } from '@joyul/plugin-api';
+import type { ContinuedFrom } from '../util/continued-from.ts';
 
 /** How a step ended. `blocked` means that an earlier step failed. */
 export type StepEnd = 'succeeded' | 'reused' | 'failed' | 'blocked' | 'cancelled' | 'disabled';
@@ -97,6 +98,8 @@ export type EventBody =
       readonly peakMemoryBytes?: number;
       /** Findings, curves and tables that were kept with the outputs; present when the step was reused. */
       readonly kept?: readonly StepEvent[];
+      /** The shorter run that the result went on from. */
+      readonly continuedFrom?: ContinuedFrom;
     }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string; readonly help?: string }
   | {

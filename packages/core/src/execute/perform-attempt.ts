@@ -1,11 +1,9 @@
-import type { EventBody } from '../events/event.ts';
 import type { GraphStep } from '../graph/graph.ts';
 import type { Clock } from '../util/platform.ts';
 import type { AttemptFailure } from './attempt-failure.ts';
 import { makeTimeout, toFailure } from './attempt-failure.ts';
 import type { AttemptContext, AttemptParts, AttemptResult } from './run-attempt.ts';
 import { runAttempt } from './run-attempt.ts';
-import type { AttemptListener } from './worker-protocol.ts';
 
 /** One attempt of a step, and who is told of it. */
 export interface PerformParts extends Omit<AttemptParts, 'signal' | 'listener'> {
@@ -15,7 +13,6 @@ export interface PerformParts extends Omit<AttemptParts, 'signal' | 'listener'> 
   readonly running: AbortController;
   /** Filled with the last lines that the step writes. */
   readonly tail: string[];
-  readonly tell: (event: EventBody) => void;
 }
 
 const logTailLines = 20;
@@ -59,7 +56,7 @@ async function limit(
 }
 
 /** Takes what an attempt tells. */
-function listen({ step, attempt, tail, tell }: PerformParts): AttemptListener {
+function listen({ step, attempt, tail, tell }: PerformParts): AttemptParts['listener'] {
   const stepId = step.id;
   const keep = (text: string): void => {
     tail.push(text);

@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import type { Backend, StepEvent } from '@joyul/plugin-api';
+import type { EventBody } from '../events/event.ts';
 import type { Graph, GraphStep } from '../graph/graph.ts';
 import { digestFiles } from '../plan/fingerprint.ts';
 import type { InspectOptions, Inspection, KnownOutputs } from '../plan/inspect-step.ts';
 import { workspaceWrites } from '../plan/inspect-step.ts';
 import type { Artifact } from '../store/artifact.ts';
+import type { Prefixes } from '../store/prefixes.ts';
 import { isWorthFlushing } from '../store/store.ts';
 import type { ActionRecord, Store } from '../store/store.ts';
 import type { Platform } from '../util/platform.ts';
 import { AttemptFailure } from './attempt-failure.ts';
+import { AttemptPrefix } from './attempt-prefix.ts';
 import type { Runner } from './runner.ts';
 import type { Secrets } from './secrets.ts';
 import type { Grant } from './slots.ts';
@@ -18,6 +21,7 @@ import type { AttemptCost, AttemptListener, WorkOrder } from './worker-protocol.
 export interface AttemptContext {
   readonly graph: Graph;
   readonly store: Store;
+  readonly prefixes: Prefixes;
   readonly inspect: InspectOptions;
   readonly runner: Runner;
   readonly platform: Platform;
@@ -33,7 +37,8 @@ export interface AttemptParts {
   readonly outputs: KnownOutputs;
   readonly grant: Grant;
   readonly signal: AbortSignal;
-  readonly listener: AttemptListener;
+  readonly listener: Pick<AttemptListener, 'onEvent' | 'onOutput'>;
+  readonly tell: (event: EventBody) => void;
 }
 
 /** What an attempt that succeeded gives. */
@@ -143,48 +148,64 @@ function makeFolders(
   };
 }
 
+/** What the plugin is told to do. */
+function makeOrder(
+  { step, inspection, outputs, grant }: AttemptParts,
+  own: Pick<WorkOrder, 'outputs' | 'scratch'>,
+  { store, graph, secrets, downloadDir, backend }: AttemptContext,
+): WorkOrder {
+  const devices = describeDevices(grant);
+  return {
+    entry: step.plugin.entry,
+    stepId: step.id,
+    params: secrets.fillIn(step.params),
+    inputs: materializeInputs(step, outputs, store),
+    ...own,
+    projectDir: graph.projectDir,
+    downloadDir,
+    seed: inspection.record.seed,
+    env: { ...step.environment, ...secrets.environmentOf(step), ...devices },
+    devices,
+    ...(backend === undefined ? {} : { backend }),
+  };
+}
+
 /** Runs one attempt of a step and stores its outputs; its record is not published yet. */
 export async function runAttempt(parts: AttemptParts, context: AttemptContext): Promise<AttemptResult> {
-  const { step, inspection, outputs, grant, signal, listener } = parts;
-  const { store, platform, graph, secrets, backend } = context;
+  const { step, inspection, signal, listener, tell } = parts;
+  const { store, prefixes, platform, secrets } = context;
   const kept: StepEvent[] = [];
   const startMs = platform.clock.elapsed();
+  const onEvent = (event: StepEvent): void => {
+    if (isKept(event)) kept.push(secrets.mask(event));
+    listener.onEvent(event);
+  };
   const { folders, remove } = makeFolders(step, context);
+  const scratch = store.scratchFolder(inspection.fingerprint);
+  const about = { step, inspection, scratch, isForced: context.inspect.isForced(step) };
+  const prefix = new AttemptPrefix({ ...about, store, prefixes, fs: platform.fs, tell, onEvent });
   try {
-    const devices = describeDevices(grant);
-    const order: WorkOrder = {
-      entry: step.plugin.entry,
-      stepId: step.id,
-      params: secrets.fillIn(step.params),
-      inputs: materializeInputs(step, outputs, store),
-      outputs: folders,
-      scratch: store.scratchFolder(inspection.fingerprint),
-      projectDir: graph.projectDir,
-      downloadDir: context.downloadDir,
-      seed: inspection.record.seed,
-      env: { ...step.environment, ...secrets.environmentOf(step), ...devices },
-      devices,
-      ...(backend === undefined ? {} : { backend }),
-    };
-    const onEvent = (event: StepEvent): void => {
-      if (isKept(event)) kept.push(secrets.mask(event));
-      listener.onEvent(event);
-    };
+    const order = makeOrder(parts, { outputs: folders, scratch }, context);
     const where = step.plugin.runsIn ?? 'worker';
     const cost = await context.runner.run(order, where, signal, {
       onEvent,
       onOutput: (stream, text) => {
         listener.onOutput(stream, text);
       },
+      takePrefix: (request) => prefix.take(request),
     });
     const durationMs = platform.clock.elapsed() - startMs;
     const published = publish(step, folders, { ...context, durationMs });
     checkReads(step, inspection, context);
+    prefix.keep(durationMs);
+    const { continuedFrom } = prefix;
+    const from = continuedFrom === undefined ? {} : { continuedFrom };
     return {
       ...cost,
-      action: { version: 1, record: inspection.record, outputs: published, kept, durationMs },
+      action: { version: 1, record: inspection.record, outputs: published, kept, durationMs, ...from },
     };
   } finally {
+    prefix.remove();
     remove();
   }
 }

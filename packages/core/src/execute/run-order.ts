@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import type { StepContext, StepEvent, StepFailure, StepPlugin } from '@joyul/plugin-api';
+import type { StepContext, StepFailure, StepPlugin } from '@joyul/plugin-api';
 import { codeOf } from '../util/files.ts';
 import type { SentFailure, WorkOrder } from './worker-protocol.ts';
 
@@ -7,11 +7,11 @@ import type { SentFailure, WorkOrder } from './worker-protocol.ts';
 export async function runOrder(
   order: WorkOrder,
   signal: AbortSignal,
-  emit: (event: StepEvent) => void,
+  answers: Pick<StepContext, 'emit' | 'takePrefix'>,
 ): Promise<void> {
   const module = (await import(pathToFileURL(order.entry).href)) as { readonly default: StepPlugin }; // The catalog checked its shape.
   const { entry: _entry, devices: _devices, ...rest } = order;
-  const context = { ...rest, signal, emit } as unknown as StepContext; // Params and ports were validated against the plugin.
+  const context = { ...rest, ...answers, signal } as unknown as StepContext; // Params and ports were validated against the plugin.
   // A signal that was given while the plugin was loaded is seen by no listener.
   signal.throwIfAborted();
   await module.default.run(context);

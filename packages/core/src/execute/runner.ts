@@ -71,8 +71,11 @@ export function createRunner(): Runner {
       try {
         if (where === 'worker' || ++ownRuns > maxOwnRuns)
           return await (await getPool()).run(marked, signal, listener);
-        await runOrder(marked, signal, (event) => {
-          listener.onEvent(event);
+        await runOrder(marked, signal, {
+          emit: (event) => {
+            listener.onEvent(event);
+          },
+          takePrefix: (request) => Promise.try(() => listener.takePrefix(request)),
         });
         return {};
       } finally {

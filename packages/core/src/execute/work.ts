@@ -40,6 +40,7 @@ export function describeEnd(
     ...(cost?.cpuMs === undefined ? {} : { cpuMs: cost.cpuMs }),
     ...(cost?.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: cost.peakMemoryBytes }),
     ...(end === 'reused' && stored !== undefined && stored.kept.length > 0 ? { kept: stored.kept } : {}),
+    ...(stored?.continuedFrom === undefined ? {} : { continuedFrom: stored.continuedFrom }),
   };
 }
 

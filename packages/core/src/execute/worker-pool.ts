@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PrefixRequest } from '@joyul/plugin-api';
+import { codeOf } from '../util/files.ts';
 import { AttemptFailure } from './attempt-failure.ts';
 import type { AttemptCost, AttemptListener, FromWorker, ToWorker, WorkOrder } from './worker-protocol.ts';
 
@@ -90,10 +92,22 @@ class Worker {
 
   #receive(message: FromWorker): void {
     if (message.kind === 'event') this.#listener?.onEvent(message.event);
+    else if (message.kind === 'take-prefix') this.#answer(message.request);
     else if (message.kind === 'done') {
       this.#settle?.resolve({ cpuMs: message.cpuMs, peakMemoryBytes: message.peakMemoryBytes });
       this.#settle = undefined;
     } else this.#end(AttemptFailure.from(message.failure));
+  }
+
+  #answer(request: PrefixRequest): void {
+    try {
+      const prefix = this.#listener?.takePrefix(request) ?? {};
+      this.send({ kind: 'prefix', prefix });
+    } catch (error) {
+      const code = codeOf(error);
+      const message = error instanceof Error ? error.message : String(error);
+      this.send({ kind: 'no-prefix', message, ...(code === undefined ? {} : { code }) });
+    }
   }
 
   #end(error: Error): void {

@@ -1,4 +1,4 @@
-import type { Backend, Problem, StepEvent } from '@joyul/plugin-api';
+import type { Backend, Prefix, PrefixRequest, Problem, StepEvent } from '@joyul/plugin-api';
 
 /** What a worker is told to run: a context that can be sent to another process. */
 export interface WorkOrder {
@@ -19,7 +19,12 @@ export interface WorkOrder {
 }
 
 /** To a worker. */
-export type ToWorker = { readonly kind: 'run'; readonly order: WorkOrder } | { readonly kind: 'abort' };
+export type ToWorker =
+  | { readonly kind: 'run'; readonly order: WorkOrder }
+  | { readonly kind: 'abort' }
+  /** The answers to `take-prefix`. */
+  | { readonly kind: 'prefix'; readonly prefix: Prefix }
+  | { readonly kind: 'no-prefix'; readonly message: string; readonly code?: string };
 
 /** A failure as it crosses to another process. */
 export interface SentFailure {
@@ -35,6 +40,8 @@ export interface SentFailure {
 /** From a worker. */
 export type FromWorker =
   | { readonly kind: 'event'; readonly event: StepEvent }
+  /** The plugin's question; it waits for the answer. */
+  | { readonly kind: 'take-prefix'; readonly request: PrefixRequest }
   | { readonly kind: 'done'; readonly cpuMs: number; readonly peakMemoryBytes: number }
   | { readonly kind: 'failed'; readonly failure: SentFailure };
 
@@ -44,8 +51,9 @@ export interface AttemptCost {
   readonly peakMemoryBytes?: number;
 }
 
-/** What an attempt tells while it runs. */
+/** What an attempt tells and asks while it runs. */
 export interface AttemptListener {
   onEvent(event: StepEvent): void;
   onOutput(stream: 'stdout' | 'stderr', text: string): void;
+  takePrefix(request: PrefixRequest): Prefix;
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from '@joyul/plugin-api';
 import type { FingerprintRecord } from '../plan/fingerprint.ts';
 import type { RunRecord, StepRecord } from '../runs/run-record.ts';
 import { Store } from '../store/store.ts';
+import { formatContinuedFrom } from '../util/continued-from.ts';
 import { joyulVersion } from '../util/version.ts';
 
 type EventType = 'START' | 'COMPLETE' | 'FAIL' | 'ABORT';
@@ -168,6 +169,7 @@ class LineageMaker {
       reason: step.reason,
       fingerprint: step.fingerprint ?? '',
       plugin: step.plugin,
+      continuedFrom: step.continuedFrom === undefined ? '' : formatContinuedFrom(step.continuedFrom),
     };
     const list = Object.entries(tags).map(([key, value]) => ({
       key: `joyul.${key}`,

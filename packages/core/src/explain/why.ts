@@ -10,6 +10,7 @@ import type { PlanOptions } from '../plan/plan-pipeline.ts';
 import { RunHistory } from '../runs/run-history.ts';
 import type { RunRecord } from '../runs/run-record.ts';
 import { Store } from '../store/store.ts';
+import type { ContinuedFrom } from '../util/continued-from.ts';
 
 /** A step before this one that explains it. */
 export interface Cause {
@@ -32,6 +33,8 @@ export interface Origin {
   readonly durationMs: number;
   /** Why it was made, in words. */
   readonly reason: string;
+  /** The shorter run that it went on from. */
+  readonly continuedFrom?: ContinuedFrom;
 }
 
 /** Why a step would run or be reused. */
@@ -148,6 +151,7 @@ class Explainer {
       timeMs: step.endedMs ?? run.startedMs,
       durationMs: step.durationMs,
       reason: step.reason,
+      ...(step.continuedFrom === undefined ? {} : { continuedFrom: step.continuedFrom }),
     };
   }
 

@@ -15,7 +15,7 @@ export interface ResolvedPlugin {
 /** What the engine needs of a plugin after linking: data only, so that a linked pipeline can be kept in a file. */
 export interface PluginFacts extends Pick<
   StepPlugin,
-  'name' | 'revision' | 'inputs' | 'runsIn' | 'usesTensors' | 'cacheable'
+  'name' | 'revision' | 'inputs' | 'runsIn' | 'usesTensors' | 'cacheable' | 'continues'
 > {
   readonly packageName: string;
   readonly version: string;

@@ -7,7 +7,7 @@ export function factsOf(resolved: ResolvedPlugin): PluginFacts {
   const known = facts.get(resolved);
   if (known !== undefined) return known;
   const { plugin, ...found } = resolved;
-  const { name, revision, inputs, runsIn, usesTensors, cacheable } = plugin;
+  const { name, revision, inputs, runsIn, usesTensors, cacheable, continues } = plugin;
   const made: PluginFacts = {
     ...found,
     name,
@@ -16,6 +16,7 @@ export function factsOf(resolved: ResolvedPlugin): PluginFacts {
     ...(runsIn === undefined ? {} : { runsIn }),
     ...(usesTensors === undefined ? {} : { usesTensors }),
     ...(cacheable === undefined ? {} : { cacheable }),
+    ...(continues === undefined ? {} : { continues }),
   };
   facts.set(resolved, made);
   return made;

@@ -1,5 +1,6 @@
 import type { CurveEvent, FindingEvent, StepEvent, TableEvent } from '@joyul/plugin-api';
 import type { RunRecord, StepRecord } from '../runs/run-record.ts';
+import { formatContinuedFrom } from '../util/continued-from.ts';
 
 /** A duration for people: `0.3 s`, `12 s`, `2 min 5 s`. */
 export function formatDuration(durationMs: number): string {
@@ -123,6 +124,10 @@ const tidy = (lines: readonly string[]): string =>
 /** One step of a run as Markdown: its section of the report, why it failed, what it gave and what it took. */
 export function renderStep(step: StepRecord): string {
   const lines = [...renderSection(step), `- why: ${step.reason}`];
+  if (step.continuedFrom !== undefined)
+    lines.push(
+      `- went on from: ${formatContinuedFrom(step.continuedFrom)} (${step.continuedFrom.fingerprint.slice(0, 16)})`,
+    );
   if (step.attempts > 1) lines.push(`- attempts: ${step.attempts}`);
   if (step.cpuMs !== undefined) lines.push(`- processor time: ${formatDuration(step.cpuMs)}`);
   if (step.peakMemoryBytes !== undefined)

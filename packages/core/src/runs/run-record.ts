@@ -1,5 +1,6 @@
 import type { StepEvent } from '@joyul/plugin-api';
 import type { ArtifactSummary, Event, FailureSummary, StepEnd } from '../events/event.ts';
+import type { ContinuedFrom } from '../util/continued-from.ts';
 import { isProcessAlive } from '../util/processes.ts';
 
 /** How one step of a run went. */
@@ -23,6 +24,8 @@ export interface StepRecord {
   /** Findings, curves and tables, from this run or kept from the one that is reused. */
   readonly told: readonly StepEvent[];
   readonly failure?: FailureSummary;
+  /** The shorter run that its result went on from. */
+  readonly continuedFrom?: ContinuedFrom;
 }
 
 /** How a run ended: `running` while its process lives, `interrupted` when its events end before the run does. */
@@ -72,13 +75,15 @@ function applyEvent(step: Growing<StepRecord> & { told: StepEvent[] }, event: Ev
       step.failure = event.failure;
       break;
     case 'step-ended': {
-      const { end, reason, durationMs, outputs, fingerprint, cpuMs, peakMemoryBytes, kept } = event;
+      const { end, reason, durationMs, outputs, fingerprint, cpuMs, peakMemoryBytes, kept, continuedFrom } =
+        event;
       Object.assign(
         step,
         { end, reason, durationMs, outputs, endedMs: event.timeMs },
         kept === undefined ? {} : { told: kept },
       );
       if (fingerprint !== undefined) step.fingerprint = fingerprint;
+      if (continuedFrom !== undefined) step.continuedFrom = continuedFrom;
       if (cpuMs !== undefined) step.cpuMs = cpuMs;
       if (peakMemoryBytes !== undefined) step.peakMemoryBytes = peakMemoryBytes;
       break;

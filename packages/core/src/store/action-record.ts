@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { StepEvent } from '@joyul/plugin-api';
 import { digestOf } from '../util/hash.ts';
+import type { ContinuedFrom } from '../util/continued-from.ts';
 import type { Artifact } from './artifact.ts';
 
 /** What is kept of a step that succeeded, under its fingerprint. */
@@ -12,6 +13,10 @@ export interface ActionRecord {
   /** Findings, curves and tables, told again when the step is reused. */
   readonly kept: readonly StepEvent[];
   readonly durationMs: number;
+  /** The shorter run that it went on from. */
+  readonly continuedFrom?: ContinuedFrom;
+  /** Of a state that longer runs go on from: the run that left it, and the step's result in that run. */
+  readonly leftBy?: { readonly runId: string; readonly fingerprint: string };
 }
 
 /** The file of a fingerprint's record. */

@@ -31,6 +31,20 @@ test('above the size limit the least recently used goes first, and no more than 
   expect(plan.garbage.isOverLimit).toBe(false);
 });
 
+test('the note of a state whose record is gone goes, and so does a folder without notes', async () => {
+  using project = new Project();
+  const state = project.addResult('state');
+  project.write({
+    [`.joyul/prefixes/a/3.${state}`]: '',
+    [`.joyul/prefixes/a/2.${'0'.repeat(64)}`]: '',
+    [`.joyul/prefixes/b/2.${'0'.repeat(64)}`]: '',
+  });
+  await project.collect();
+  expect(project.list('prefixes')).toEqual([`3.${state}`]);
+  await project.collect();
+  expect(existsSync(join(project.store.dir, 'prefixes', 'b'))).toBe(false);
+});
+
 test('a blob stays as long as one result names it', async () => {
   using project = new Project();
   project.addResult('old', { content: 'same', daysAgo: 31 });

@@ -23,7 +23,11 @@ test('a signal that was given before its plugin is loaded ends an attempt before
     devices: {},
   };
   const told: unknown[] = [];
-  const run = (signal: AbortSignal): Promise<void> => runOrder(order, signal, (event) => told.push(event));
+  const run = (signal: AbortSignal): Promise<void> =>
+    runOrder(order, signal, {
+      emit: (event) => told.push(event),
+      takePrefix: () => Promise.resolve({}),
+    });
   const controller = new AbortController();
   const late = run(controller.signal);
   controller.abort(new Error('The run was cancelled.'));
