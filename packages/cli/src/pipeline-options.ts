@@ -28,6 +28,7 @@ export const pipelineFlags = {
   cache: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
   'force-step': { type: 'string', multiple: true },
+  'force-from': { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
   downstream: { type: 'boolean' },
   from: { type: 'string', multiple: true },
@@ -45,7 +46,8 @@ export const pipelineHelp = `  -s, --set NAME=VALUE    change a param (or steps.
       --until STEP        only this step and what it needs
       --only STEP         only this step; with --downstream also what needs it
   -f, --force             run every step again
-      --force-step STEP   run one step again
+      --force-step STEP   run this step again
+      --force-from STEP   run this step and what needs it again
       --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off
       --backend NAME      tensorflow, wasm or cpu; the default is the fastest here
   STEP may be a list: train,evaluate. All of this may stand several times.`;
@@ -126,15 +128,16 @@ function choose(
   const problems: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void problems.push(diagnostic);
   const selected = selectFrom({ graph, ...(places === undefined ? {} : { places }) }, args, report);
-  const again = listOf(args, 'force-step');
-  const forced = again === undefined ? undefined : selectSteps(graph, { only: again }, report, places);
+  const force = readForce({ graph, ...(places === undefined ? {} : { places }) }, args, report);
+  const verify = readVerify({ graph, ...(places === undefined ? {} : { places }) }, args, report);
   if (needsFiles) findMissingFiles(graph, places, selected).forEach(report);
   const diagnostics = [...loaded.diagnostics, ...problems];
   if (problems.some(({ severity }) => severity === 'error')) return { diagnostics };
   const options: PlanOptions = {
     ...(backend === undefined ? {} : { backend }),
     ...(selected === undefined ? {} : { selected }),
-    force: forced ?? args.has('force'),
+    force,
+    verify,
   };
   return { ready: { graph, options }, diagnostics };
 }
@@ -183,10 +186,44 @@ function listOf(args: Arguments, name: string): readonly string[] | undefined {
   return values.length === 0 ? undefined : values;
 }
 
-function selectFrom(
-  { graph, places }: { readonly graph: Graph; readonly places?: StepPlaces },
+/** A graph, and where its steps stand where that is known. */
+interface PlacedGraph {
+  readonly graph: Graph;
+  readonly places?: StepPlaces;
+}
+
+type Report = (diagnostic: Diagnostic) => void;
+
+/** The steps that are to run whatever is stored; true means all. */
+export function readForce(
+  { graph, places }: PlacedGraph,
   args: Arguments,
-  report: (diagnostic: Diagnostic) => void,
+  report: Report = () => undefined,
+): ReadonlySet<string> | boolean {
+  const [only, from] = [listOf(args, 'force-step'), listOf(args, 'force-from')];
+  if (args.has('force')) return true;
+  if (only === undefined && from === undefined) return false;
+  const empty: ReadonlySet<string> = new Set();
+  const named = only === undefined ? empty : selectSteps(graph, { only }, report, places);
+  const after = from === undefined ? empty : selectSteps(graph, { from }, report, places);
+  return (named ?? empty).union(after ?? empty);
+}
+
+/** The steps that are to run once more to be compared; true means all. */
+export function readVerify(
+  { graph, places }: PlacedGraph,
+  args: Arguments,
+  report: Report = () => undefined,
+): ReadonlySet<string> | boolean {
+  const only = listOf(args, 'verify');
+  if (only === undefined) return false;
+  return only.includes('') ? true : (selectSteps(graph, { only }, report, places) ?? true);
+}
+
+function selectFrom(
+  { graph, places }: PlacedGraph,
+  args: Arguments,
+  report: Report,
 ): ReadonlySet<string> | undefined {
   const [only, from, until] = [listOf(args, 'only'), listOf(args, 'from'), listOf(args, 'until')];
   const isDownstream = args.has('downstream');

@@ -15,6 +15,7 @@ import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import type { LoadedPipeline } from '../pipeline-options.ts';
 import { makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import type { Style } from '../terminal/style.ts';
@@ -70,6 +71,25 @@ export function formatLockDifferences(
           `Steps after these may differ as well: ${shown}${following.length > 10 ? ` and ${following.length - 10} more` : ''}.`,
         ),
       ];
+}
+
+/** Tells what is not as the lock has it, of the steps that would run; true when there is anything. */
+export function refuseUnlocked(
+  { graph, options }: NonNullable<LoadedPipeline['ready']>,
+  isJson: boolean,
+): boolean {
+  const { selected } = options;
+  const differences = compareWithLock(graph, options).filter(
+    ({ stepId, kind }) => kind === 'removed' || selected?.has(stepId) !== false,
+  );
+  if (differences.length === 0) return false;
+  const style = makeStyle(hasColor(process.stderr));
+  if (isJson) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
+  else process.stderr.write(`${formatLockDifferences(differences, makeMarks(style), style).join('\n')}\n`);
+  process.stderr.write(
+    `${graph.file} is not as ${lockFileOf(graph.file)} has it, and nothing was run. Run it without --locked, then \`joyul lock ${graph.file}\`.\n`,
+  );
+  return true;
 }
 
 function write(

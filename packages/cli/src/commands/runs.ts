@@ -7,6 +7,7 @@ import {
   readRunRecord,
   setRunKept,
 } from '@joyul/core';
+import type { RunHead } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -34,6 +35,14 @@ function setKept(verb: 'keep' | 'unkeep', name: string | undefined, projectDir: 
   process.stdout.write(`${runId} is ${isChanged ? '' : 'already '}${state}.\n`);
   return exitCodes.done;
 }
+
+/** What else there is to know of a run. */
+const describeNotes = ({ resumes }: RunHead, isKept: boolean): string =>
+  [
+    ...(isKept ? ['kept'] : []),
+    // The end of an id names it as well as the whole.
+    ...(resumes === undefined ? [] : [`resumes ${resumes.slice(-6)}`]),
+  ].join(', ');
 
 /** `joyul runs`. */
 export const runs: Command = {
@@ -72,7 +81,7 @@ cache, whatever the limits are. RUN is an id, its end, or \`last\`.
         head.end,
         `${head.reused}/${head.steps}`,
         formatDuration(head.durationMs),
-        isKeptRun(projectDir, head.runId) ? 'kept' : '',
+        describeNotes(head, isKeptRun(projectDir, head.runId)),
       ]);
       for (const line of formatTable(
         ['run', 'pipeline', 'ended', 'reused', 'took', ''],

@@ -1,6 +1,6 @@
 import { formatDuration, formatNumber, formatSparkline } from '@joyul/core';
 import type { Event, RunRecord } from '@joyul/core';
-import { formatFailure, formatSummary } from './format-run.ts';
+import { formatFailure, formatSummary, formatVerification } from './format-run.ts';
 import type { Reporter } from './reporter.ts';
 import { fitTo, hasColor, makeStyle, padTo, widthOf } from './style.ts';
 import type { Style } from './style.ts';
@@ -56,6 +56,8 @@ export class LiveReporter implements Reporter {
       }, frameMs);
     }
     if (event.kind === 'warning') this.notify(this.#style.yellow(`! ${event.message}`));
+    if (event.kind === 'step-verified' && event.differing > 0)
+      this.notify(formatVerification(event.stepId, event, this.#style).join('\n'));
     if (event.kind === 'attempt-failed' && event.retryInMs === undefined)
       this.notify(formatFailure(event.stepId, event.failure, this.#style));
     if ('stepId' in event) this.#update(event.stepId, event);

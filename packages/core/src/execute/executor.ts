@@ -7,11 +7,14 @@ import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
 import { digestOf } from '../util/hash.ts';
 import { AttemptFailure, toFailure } from './attempt-failure.ts';
+import { describeEnd } from './describe-end.ts';
+import type { EndedWork } from './describe-end.ts';
 import { judgeResult } from './judge-result.ts';
 import type { Judge } from './judge-result.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
-import { performAttempt } from './perform-attempt.ts';
+import type { PerformParts } from './perform-attempt.ts';
+import { produceResult } from './produce-result.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
 
 /** What an executor needs. */
@@ -36,14 +39,12 @@ export interface ExecuteResult {
   readonly ends: ReadonlyMap<string, StepEnd>;
   /** True when a step stopped at a checkpoint. */
   readonly isCheckpointed: boolean;
+  /** Steps that gave other content when they ran once more. */
+  readonly differing: number;
 }
 
 /** What is known of a step while it is dealt with. */
-interface Work {
-  readonly step: GraphStep;
-  inspection?: Inspection;
-  stored?: ActionRecord;
-  cost?: AttemptResult;
+interface Work extends EndedWork {
   reservation?: Reservation;
   running?: AbortController;
   /** The last lines that it wrote. */
@@ -59,6 +60,7 @@ export class Executor {
   readonly #ends = new Map<string, StepEnd>();
   readonly #messages: Message[] = [];
   readonly #finished = Promise.withResolvers<void>();
+  #differing = 0;
   /** What is under way. */
   readonly #answers = new Set<Promise<void>>();
   /** Ends all waiting. */
@@ -112,7 +114,8 @@ export class Executor {
       this.#post({ kind: 'begin' });
       if (signal.aborted) cancel();
       await this.#finished.promise;
-      return { ends: this.#ends, isCheckpointed: this.#machine.isCheckpointed };
+      const { isCheckpointed } = this.#machine;
+      return { ends: this.#ends, isCheckpointed, differing: this.#differing };
     } finally {
       signal.removeEventListener('abort', cancel);
       await this.#stopAll();
@@ -205,7 +208,9 @@ export class Executor {
     try {
       const inspection = inspectStep(step, this.#outputs, attempt.inspect);
       work.inspection = inspection;
-      const { stored } = inspection;
+      const { stored, expected, fingerprint } = inspection;
+      // What it is compared with must not be taken away before it has ended.
+      if (expected !== undefined) this.#options.hold(fingerprint);
       if (stored === undefined) return 'stale';
       for (const [port, path] of Object.entries(workspaceWrites(step, graph.projectDir))) {
         const artifact = stored.outputs[port];
@@ -214,7 +219,7 @@ export class Executor {
         store.restore(artifact, path);
       }
       work.stored = stored;
-      return this.#judge(work, stored) ?? 'reused';
+      return this.#judge(step, stored) ?? 'reused';
     } catch (error) {
       return toFailure(error);
     }
@@ -313,19 +318,34 @@ export class Executor {
     tail.length = 0;
     const { tell } = this.#options;
     const parts = { step, inspection, outputs: this.#outputs, grant, attempt, running, tail, tell };
-    const result = await performAttempt(parts, this.#options.attempt);
-    delete work.running;
-    const answer = (outcome: Outcome): Message => ({ kind: 'attempt-ended', stepId: step.id, outcome });
-    if (result === 'checkpointed' || result instanceof AttemptFailure) return answer(result);
     try {
-      this.#publish(work, inspection, result);
-      return answer(this.#judge(work, result.action) ?? 'succeeded');
-    } catch (error) {
-      return answer(toFailure(error));
+      return { kind: 'attempt-ended', stepId: step.id, outcome: await this.#produce(work, parts) };
+    } finally {
+      delete work.running;
     }
   }
 
-  #judge({ step }: Work, action: ActionRecord): AttemptFailure | undefined {
+  async #produce(work: Work, parts: PerformParts): Promise<Outcome> {
+    const { step, inspection } = parts;
+    const publish = (result: AttemptResult): void => {
+      this.#publish(work, inspection, result);
+    };
+    try {
+      const produced = await produceResult(parts, this.#options.attempt, publish);
+      if (produced === 'checkpointed' || produced instanceof AttemptFailure) return produced;
+      const { stored, again, isSame } = produced;
+      if (isSame === false) this.#differing++;
+      if (isSame !== undefined) work.verdict = isSame ? 'same' : 'different';
+      const end = work.cost === undefined ? 'reused' : 'succeeded';
+      work.stored = stored;
+      if (again !== undefined) work.cost ??= again;
+      return this.#judge(step, stored) ?? end;
+    } catch (error) {
+      return toFailure(error);
+    }
+  }
+
+  #judge(step: GraphStep, action: ActionRecord): AttemptFailure | undefined {
     const { judge, attempt } = this.#options;
     return judge === undefined ? undefined : judgeResult(step, action, { store: attempt.store, judge });
   }
@@ -340,11 +360,13 @@ export class Executor {
     store.removeScratch(fingerprint);
     work.stored = result.action;
     work.cost = result;
+    // Should comparing it be tried again, it is there.
+    if (inspect.isVerified(step)) work.inspection = { ...inspection, expected: result.action };
   }
 
   #end(work: Work, { end, reason, attempt, failure }: Extract<Effect, { kind: 'end' }>): void {
     const { tell } = this.#options;
-    const { step, inspection, stored, cost, tail } = work;
+    const { step, stored, tail } = work;
     work.reservation?.release();
     delete work.reservation;
     this.#ends.set(step.id, end);
@@ -357,18 +379,7 @@ export class Executor {
         attempt: Math.max(1, attempt),
         failure: failure.summarize(tail),
       });
-    tell({
-      kind: 'step-ended',
-      stepId: step.id,
-      end,
-      reason: reason === '' ? (inspection?.reason ?? '') : reason,
-      outputs: summarizeOutputs(stored),
-      durationMs: cost?.action.durationMs ?? 0,
-      ...(inspection === undefined ? {} : { fingerprint: inspection.fingerprint }),
-      ...(cost?.cpuMs === undefined ? {} : { cpuMs: cost.cpuMs }),
-      ...(cost?.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: cost.peakMemoryBytes }),
-      ...(end === 'reused' && stored !== undefined && stored.kept.length > 0 ? { kept: stored.kept } : {}),
-    });
+    tell(describeEnd(work, { end, reason }));
     // A run of thousands of steps must not hold the records of all of them.
     delete work.inspection;
     delete work.stored;
@@ -379,16 +390,4 @@ export class Executor {
 function inspectionOf({ step, inspection }: Work): Inspection {
   if (inspection === undefined) throw new Error(`Internal error: ${step.id} was not looked at.`);
   return inspection;
-}
-
-function summarizeOutputs(
-  stored: ActionRecord | undefined,
-): Extract<EventBody, { kind: 'step-ended' }>['outputs'] {
-  return Object.entries(stored?.outputs ?? {}).map(([port, { type, digest, files }]) => ({
-    port,
-    type,
-    digest,
-    files: files.length,
-    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
-  }));
 }

@@ -32,6 +32,8 @@ export interface AttemptParts {
   readonly inspection: Inspection;
   readonly outputs: KnownOutputs;
   readonly grant: Grant;
+  /** Where it keeps checkpoints; absent means the folder that attempts with its fingerprint share. */
+  readonly scratch?: string;
   readonly signal: AbortSignal;
   readonly listener: AttemptListener;
 }
@@ -158,7 +160,7 @@ export async function runAttempt(parts: AttemptParts, context: AttemptContext): 
       params: secrets.fillIn(step.params),
       inputs: materializeInputs(step, outputs, store),
       outputs: folders,
-      scratch: store.scratchFolder(inspection.fingerprint),
+      scratch: parts.scratch ?? store.scratchFolder(inspection.fingerprint),
       projectDir: graph.projectDir,
       downloadDir: context.downloadDir,
       seed: inspection.record.seed,
