@@ -32,6 +32,20 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     isBare: true,
     load: async () => (await import('./commands/run.ts')).run,
   },
+  resume: {
+    summary: 'go on with a run that did not succeed, from its checkpoints',
+    isBare: true,
+    load: async () => (await import('./commands/resume.ts')).resume,
+  },
+  retry: {
+    summary: 'go on with a run; what had failed begins anew',
+    isBare: true,
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  cancel: {
+    summary: 'end a run that is going on in another process',
+    load: async () => (await import('./commands/cancel.ts')).cancel,
+  },
   why: {
     summary: 'say why a step would run: what changed since it last succeeded',
     load: async () => (await import('./commands/why.ts')).why,
