@@ -70,7 +70,7 @@ describe('resume', () => {
       resumes: runId,
       flags: ['--keep-going', '--jobs=1', '--set=word=two'],
     });
-    expect((await rig.joyul('runs')).stdout).toContain(`resumes ${String(runId).slice(-6)}`);
+    expect((await rig.joyul('runs')).stdout).toContain(`← ${String(runId).slice(-6)}`);
     expect((await rig.joyul('show')).stdout).toContain(`It went on with run ${String(runId)}.`);
   });
 

@@ -37,20 +37,28 @@ export const pipelineFlags = {
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-/** The part of a command's help that tells of these flags. */
-export const pipelineHelp = `  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
+/** The part of a command's help that tells of the flags that change a pipeline. */
+export const changeHelp = `What the pipeline is:
+  -s, --set NAME=VALUE    change a param, or steps.STEP.with.PARAM=VALUE; may stand several times
       --params-file FILE  params from a YAML or JSON file
       --profile NAME      the pipeline's named changes
       --seed N            decide every random draw
-      --from STEP         only this step and what needs it
+      --backend NAME      tensorflow, wasm or cpu; the default is the fastest here`;
+
+/** The part of a command's help that tells of all flags of this file. */
+export const pipelineHelp = `Which steps, where STEP may be a list, such as train,evaluate:
       --until STEP        only this step and what it needs
-      --only STEP         only this step; with --downstream also what needs it
-  -f, --force             run every step again
-      --force-step STEP   run this step again
-      --force-from STEP   run this step and what needs it again
-      --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off
-      --backend NAME      tensorflow, wasm or cpu; the default is the fastest here
-  STEP may be a list: train,evaluate. All of this may stand several times.`;
+      --from STEP         only this step and what needs it
+      --only STEP         only this step
+      --downstream        with --only, also what needs it
+
+${changeHelp}
+
+What runs although its result is stored:
+  -f, --force             every step
+      --force-step STEP   this step
+      --force-from STEP   this step and what needs it
+      --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off`;
 
 /** Prints diagnostics for people, and how many there are. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[]): void {

@@ -21,8 +21,11 @@ export const runFlags = {
 export const runHelp = `  -n, --dry-run           show what would run and why; change nothing
   -k, --keep-going        go on with what does not need a failed step
   -j, --jobs N            steps that may run at once; the default is the number of cores
-      --verify [STEP]     run steps once more and compare with what is stored; the default is all
       --locked            run nothing, and leave with 1, when something differs from the lock file
+      --verify [STEP]     run a step once more, compare what it gives with what is stored, which stays, and
+                          leave with 1 when they differ; one that must run anyway runs twice. The default is all
+      --json              events as JSON lines on stdout
+
 ${pipelineHelp}`;
 
 type FlagName = keyof typeof runFlags;

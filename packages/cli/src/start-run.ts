@@ -77,7 +77,7 @@ async function execute(
   jobs: number | undefined,
 ): Promise<number> {
   const isJson = args.has('json');
-  const reporter = makeReporter(graph, { isJson });
+  const reporter = makeReporter({ isJson });
   const interrupt = cancelOnInterrupt(
     () => {
       reporter.notify('Cancelling: steps write checkpoints. Press Ctrl-C again to end at once.');

@@ -140,7 +140,11 @@ that is going on. Leaves with 0 when the run has ended, or was not running.
 
   -f, --force             kill it when it has not ended after a while
       --grace SECONDS     how long that is; the default is ${graceSeconds}
-      --no-wait           only ask it to end`,
+      --no-wait           only ask it to end
+
+Examples:
+  joyul cancel                              the run that is going on
+  joyul cancel 4f2a1c --force               another one, by the end of its id`,
   async run(argv) {
     const args = parseArguments(argv, flags);
     if (args.positionals.length > 1) throw new UsageError(`Name one run, not ${args.positionals.length}.`);

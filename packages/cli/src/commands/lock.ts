@@ -14,7 +14,7 @@ import type { Graph, LockDifference, PlanOptions, WordMarks } from '@joyul/core'
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { changeHelp, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
 import type { LoadedPipeline } from '../pipeline-options.ts';
 import { makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
@@ -134,8 +134,13 @@ absolute paths, and is made to be committed and reviewed.
 
       --check             say what would be different now, and leave with 1 when anything would; nothing is
                           run, and nothing needs to be in the store
-${pipelineHelp}
-      --json              with --check, the differences as JSON`,
+      --json              with --check, the differences as JSON
+
+${changeHelp}
+
+Examples:
+  joyul lock                                after a run: write pipeline.lock.yaml
+  joyul lock --check                        on a fresh clone: would a run be made of the same?`,
   async run(argv) {
     const args = parseArguments(argv, flags);
     const loaded = await loadFromArguments(args, args.positionals[0]);

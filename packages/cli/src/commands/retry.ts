@@ -15,6 +15,10 @@ last run. Its flags are given again, and all flags of \`joyul resume\` may be ad
 
       --from STEP         run this step and what needs it again as well, also in a run that succeeded
   -n, --dry-run           show what would run and why; change nothing
-      --json              events as JSON lines on stdout`,
+      --json              events as JSON lines on stdout
+
+Examples:
+  joyul retry                               the steps that failed in the last run
+  joyul retry --from train                  train and what needs it, too`,
   run: (argv) => goOn({ argv: renameFrom(argv), isRetry: true }),
 };

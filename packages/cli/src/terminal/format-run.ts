@@ -8,7 +8,7 @@ import {
 } from '@joyul/core';
 import type { FailureSummary, RunRecord, StepRecord, StepVerification } from '@joyul/core';
 import type { Style } from './style.ts';
-import { fitTo, padTo, widthOf, wrapTo } from './style.ts';
+import { fitMiddle, fitTo, padTo, widthOf, wrapTo } from './style.ts';
 
 const shownProblems = 10;
 
@@ -175,7 +175,7 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
     lines.push('  Mend it, then `joyul resume`: what succeeded is reused.');
   }
   lines.push(...formatVerified(record, style));
-  if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style));
+  if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style, width));
   lines.push(
     style.dim(
       isNothingNew
@@ -190,20 +190,26 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
 const maxTimes = 20;
 
 /** How long each step took, with a bar. */
-function formatTimes(record: RunRecord, style: Style): readonly string[] {
+function formatTimes(record: RunRecord, style: Style, width: number): readonly string[] {
   const longest = Math.max(...record.steps.map((step) => step.durationMs), 1);
-  const width = Math.max(...record.steps.map((step) => widthOf(step.stepId)));
   // Of a large pipeline the slowest steps are worth a line.
   const slowest = new Set(
     record.steps.toSorted((left, right) => right.durationMs - left.durationMs).slice(0, maxTimes),
   );
   const shown = record.steps.filter((step) => slowest.has(step));
-  return shown.map((step) => {
-    const bar = '━'.repeat(Math.round((30 * step.durationMs) / longest));
+  const timeWidth = 12;
+  const longestName = Math.max(...shown.map((step) => widthOf(step.stepId)));
+  const nameWidth = Math.min(longestName, Math.max(20, width - timeWidth - 16));
+  const barWidth = Math.max(10, Math.min(30, width - nameWidth - timeWidth - 6));
+  const head =
+    record.steps.length > maxTimes ? [style.dim(`  the slowest of ${record.steps.length} steps`)] : [];
+  const lines = shown.map((step) => {
+    const bar = '━'.repeat(Math.round((barWidth * step.durationMs) / longest));
     const time =
       step.end === 'reused' && step.verified === undefined
         ? style.dim('reused')
         : formatDuration(step.durationMs);
-    return `  ${padTo(step.stepId, width)}  ${padTo(style.cyan(bar), 30)}  ${time}`;
+    return `  ${padTo(fitMiddle(step.stepId, nameWidth), nameWidth)}  ${padTo(style.cyan(bar), barWidth)}  ${time}`;
   });
+  return [...head, ...lines];
 }

@@ -1,4 +1,4 @@
-import type { Event, Graph, RunRecord } from '@joyul/core';
+import type { Event, RunRecord } from '@joyul/core';
 import { LiveReporter } from './live-reporter.ts';
 import { isReaderGone, mayBeTerminal, openOutput } from './output.ts';
 import { PlainReporter } from './plain-reporter.ts';
@@ -29,7 +29,7 @@ function makeJsonReporter(): Reporter {
 }
 
 /** A live display in a terminal; plain lines in CI, pipes and dumb terminals. */
-export function makeReporter(graph: Graph, options: { readonly isJson: boolean }): Reporter {
+export function makeReporter(options: { readonly isJson: boolean }): Reporter {
   if (options.isJson) return makeJsonReporter();
   if (!mayBeTerminal(2)) return new PlainReporter(openOutput(2));
   // A terminal that is closed asks the run to end by a signal; what can no longer be told must not end it sooner.
@@ -37,10 +37,5 @@ export function makeReporter(graph: Graph, options: { readonly isJson: boolean }
     if (!isReaderGone(error)) throw error;
   });
   const isLive = process.stderr.isTTY && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb';
-  return isLive
-    ? new LiveReporter(
-        graph.steps.map((step) => step.id),
-        process.stderr,
-      )
-    : new PlainReporter(process.stderr);
+  return isLive ? new LiveReporter(process.stderr) : new PlainReporter(process.stderr);
 }

@@ -90,8 +90,8 @@ function renderSection(step: StepRecord): readonly string[] {
   }
   if (step.verified !== undefined) {
     const isSame = step.verified.differing === 0;
-    lines.push(`- ${isSame ? '' : '⚠ '}${formatVerdict(step.verified)}`);
-    if (!isSame) lines.push('', '```', ...formatDifferences(step.verified), '```', '');
+    lines.push(`- ${isSame ? '' : '⚠ '}${formatVerdict(step.verified)}`, '');
+    if (!isSame) lines.push('```', ...formatDifferences(step.verified), '```', '');
   }
   if (step.failure !== undefined && step.end === 'failed')
     lines.push(`**Failed** (${step.failure.code}): ${step.failure.message}`, '');
