@@ -145,11 +145,11 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
   const done = record.steps.filter((step) => step.end === 'succeeded' || step.end === 'reused');
   const reused = record.steps.filter((step) => step.end === 'reused').length;
   const lines = [''];
-  const isNothingNew =
-    reused === record.steps.length && record.steps.every((step) => step.verified === undefined);
+  const isAllReused = reused === record.steps.length;
+  const isNothingNew = isAllReused && record.steps.every((step) => step.verified === undefined);
   const hasFailed = record.steps.some((step) => step.end === 'failed');
-  // Nothing ran: the report was shown when it did, and `joyul show` shows it again.
-  if (!isNothingNew)
+  // All that was told was shown when it was new, and `joyul show` shows it again.
+  if (!isAllReused)
     for (const step of done) if (isWorthTelling(step)) lines.push(...formatStep(step, style, width), '');
   const told = `${reused} of ${record.steps.length} reused`;
   if (record.end === 'succeeded')
