@@ -85,6 +85,16 @@ test('nine steps on a model folder: trained, tested, deployed, and all reused th
   expect(again.reused).toHaveLength(9);
 });
 
+test('every step gives the same bytes when it is run once more', async () => {
+  await using rig = await createMoods();
+  await rig.run();
+  const verified = await rig.run('--verify');
+  expect(verified.events.filter((event) => event.kind === 'step-verified')).toMatchObject(
+    ids.map(() => ({ differences: [] })),
+  );
+  expect([verified.exitCode, [...verified.reused].sort()]).toEqual([0, [...ids].sort()]);
+});
+
 test('changing a hyperparameter runs what depends on it, and why names the field', async () => {
   await using rig = await createMoods();
   await rig.run();

@@ -32,6 +32,20 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     isBare: true,
     load: async () => (await import('./commands/run.ts')).run,
   },
+  resume: {
+    summary: 'go on with a run that did not succeed, from its checkpoints',
+    isBare: true,
+    load: async () => (await import('./commands/resume.ts')).resume,
+  },
+  retry: {
+    summary: 'go on with a run; what had failed begins anew',
+    isBare: true,
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
+  cancel: {
+    summary: 'end a run that is going on in another process',
+    load: async () => (await import('./commands/cancel.ts')).cancel,
+  },
   why: {
     summary: 'say why a step would run: what changed since it last succeeded',
     load: async () => (await import('./commands/why.ts')).why,
@@ -84,6 +98,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'say what the codes of messages mean, and what mends them',
     load: async () => (await import('./commands/errors.ts')).errors,
   },
+  completion: {
+    summary: 'print a script that completes commands, flags and steps in bash, zsh or fish',
+    load: async () => (await import('./commands/completion.ts')).makeCompletion(commands),
+  },
   doctor: {
     summary: 'look at this machine: what works, what is missing, what mends it',
     load: async () => (await import('./commands/doctor.ts')).doctor,
@@ -97,16 +115,30 @@ function readVersion(): string {
   return manifest.version;
 }
 
+/** Commands by what a person is about; those of none stand at the end. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  'Begin and check': ['init', 'validate', 'plan', 'graph'],
+  Run: ['run', 'resume', 'retry', 'cancel'],
+  'Look back': ['runs', 'show', 'logs', 'why', 'diff', 'lineage'],
+  'Keep and use': ['lock', 'cache', 'serve'],
+};
+
 function formatHelp(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  const grouped = Object.values(groups).flat();
+  const others = Object.keys(commands).filter((name) => !grouped.includes(name));
+  const sections = Object.entries({ ...groups, More: others }).map(([title, names]) => {
+    const lines = names.map((name) => `  ${name.padEnd(12)}${commands[name]?.summary ?? ''}`);
+    return `${title}:\n${lines.join('\n')}`;
+  });
   return `joyul: fine-tunes pretrained models by declared pipelines
 
 usage: joyul COMMAND [ARGUMENT...] [FLAG...]
 
-${lines.join('\n')}
+${sections.join('\n\n')}
 
 \`joyul COMMAND --help\` tells more. NO_COLOR, CI and FORCE_COLOR are honoured.
-Exit codes: 0 done, 1 a step failed, 2 bad usage or pipeline, 3 a gate refused, 10 something would run (\`plan --exit-code\`), 75 stopped at a checkpoint, 130 interrupted.
+Exit codes: 0 done, 1 a step failed or something differs, 2 bad usage or pipeline, 3 a gate refused,
+10 something would run (\`plan --exit-code\`), 75 stopped at a checkpoint, 130 interrupted.
 `;
 }
 
@@ -137,7 +169,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     process.stdout.write(formatHelp());
     return exitCodes.done;
   }
-  const isHelp = name === 'help' || rest.some((item) => item === '--help' || item === '-h');
+  const end = rest.indexOf('--');
+  const flags = end === -1 ? rest : rest.slice(0, end);
+  const isHelp = name === 'help' || flags.some((item) => item === '--help' || item === '-h');
   const command = await findCommand(name === 'help' ? (rest[0] ?? '') : name);
   if (isHelp || commands[name]?.isBare !== true) endWithReader();
   if (!isHelp) return command.run(rest);

@@ -28,6 +28,7 @@ export const pipelineFlags = {
   cache: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
   'force-step': { type: 'string', multiple: true },
+  'force-from': { type: 'string', multiple: true },
   only: { type: 'string', multiple: true },
   downstream: { type: 'boolean' },
   from: { type: 'string', multiple: true },
@@ -36,19 +37,28 @@ export const pipelineFlags = {
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-/** The part of a command's help that tells of these flags. */
-export const pipelineHelp = `  -s, --set NAME=VALUE    change a param (or steps.STEP.with.PARAM=VALUE)
+/** The part of a command's help that tells of the flags that change a pipeline. */
+export const changeHelp = `What the pipeline is:
+  -s, --set NAME=VALUE    change a param, or steps.STEP.with.PARAM=VALUE; may stand several times
       --params-file FILE  params from a YAML or JSON file
       --profile NAME      the pipeline's named changes
       --seed N            decide every random draw
-      --from STEP         only this step and what needs it
+      --backend NAME      tensorflow, wasm or cpu; the default is the fastest here`;
+
+/** The part of a command's help that tells of all flags of this file. */
+export const pipelineHelp = `Which steps, where STEP may be a list, such as train,evaluate:
       --until STEP        only this step and what it needs
-      --only STEP         only this step; with --downstream also what needs it
-  -f, --force             run every step again
-      --force-step STEP   run one step again
-      --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off
-      --backend NAME      tensorflow, wasm or cpu; the default is the fastest here
-  STEP may be a list: train,evaluate. All of this may stand several times.`;
+      --from STEP         only this step and what needs it
+      --only STEP         only this step
+      --downstream        with --only, also what needs it
+
+${changeHelp}
+
+What runs although its result is stored:
+  -f, --force             every step
+      --force-step STEP   this step
+      --force-from STEP   this step and what needs it
+      --cache MODE        rw (the default), ro: keep nothing, wo: reuse nothing, off`;
 
 /** Prints diagnostics for people, and how many there are. */
 export function printDiagnostics(diagnostics: readonly Diagnostic[]): void {
@@ -117,15 +127,16 @@ function choose(
   const problems: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic): void => void problems.push(diagnostic);
   const selected = selectFrom({ graph, ...(places === undefined ? {} : { places }) }, args, report);
-  const again = listOf(args, 'force-step');
-  const forced = again === undefined ? undefined : selectSteps(graph, { only: again }, report, places);
+  const force = readForce({ graph, ...(places === undefined ? {} : { places }) }, args, report);
+  const verify = readVerify({ graph, ...(places === undefined ? {} : { places }) }, args, report);
   if (needsFiles) findMissingFiles(graph, places, selected).forEach(report);
   const diagnostics = [...loaded.diagnostics, ...problems];
   if (problems.some(({ severity }) => severity === 'error')) return { diagnostics };
   const options: PlanOptions = {
     ...(backend === undefined ? {} : { backend }),
     ...(selected === undefined ? {} : { selected }),
-    force: forced ?? args.has('force'),
+    force,
+    verify,
   };
   return { ready: { graph, options }, diagnostics };
 }
@@ -174,10 +185,44 @@ function listOf(args: Arguments, name: string): readonly string[] | undefined {
   return values.length === 0 ? undefined : values;
 }
 
-function selectFrom(
-  { graph, places }: { readonly graph: Graph; readonly places?: StepPlaces },
+/** A graph, and where its steps stand where that is known. */
+interface PlacedGraph {
+  readonly graph: Graph;
+  readonly places?: StepPlaces;
+}
+
+type Report = (diagnostic: Diagnostic) => void;
+
+/** The steps that are to run whatever is stored; true means all. */
+export function readForce(
+  { graph, places }: PlacedGraph,
   args: Arguments,
-  report: (diagnostic: Diagnostic) => void,
+  report: Report = () => undefined,
+): ReadonlySet<string> | boolean {
+  const [only, from] = [listOf(args, 'force-step'), listOf(args, 'force-from')];
+  if (args.has('force')) return true;
+  if (only === undefined && from === undefined) return false;
+  const empty: ReadonlySet<string> = new Set();
+  const named = only === undefined ? empty : selectSteps(graph, { only }, report, places);
+  const after = from === undefined ? empty : selectSteps(graph, { from }, report, places);
+  return (named ?? empty).union(after ?? empty);
+}
+
+/** The steps that are to run once more to be compared; true means all. */
+export function readVerify(
+  { graph, places }: PlacedGraph,
+  args: Arguments,
+  report: Report = () => undefined,
+): ReadonlySet<string> | boolean {
+  const only = listOf(args, 'verify');
+  if (only === undefined) return false;
+  return only.includes('') ? true : (selectSteps(graph, { only }, report, places) ?? true);
+}
+
+function selectFrom(
+  { graph, places }: PlacedGraph,
+  args: Arguments,
+  report: Report,
 ): ReadonlySet<string> | undefined {
   const [only, from, until] = [listOf(args, 'only'), listOf(args, 'from'), listOf(args, 'until')];
   const isDownstream = args.has('downstream');

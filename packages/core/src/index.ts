@@ -19,6 +19,7 @@ export type {
   Event,
   EventBody,
   FailureSummary,
+  FileDifference,
   PlannedStep,
   StepEnd,
 } from './events/event.ts';
@@ -55,15 +56,9 @@ export type { Metrics } from './plan/metrics.ts';
 export { findMissingFiles } from './plan/missing-files.ts';
 export { planPipeline } from './plan/plan-pipeline.ts';
 export type { Plan, PlanOptions } from './plan/plan-pipeline.ts';
-export {
-  collectCurves,
-  formatBytes,
-  formatDuration,
-  formatNumber,
-  formatSparkline,
-  renderReport,
-  renderStep,
-} from './report/render-report.ts';
+export { formatBytes, formatDuration, formatNumber } from './report/format-numbers.ts';
+export { formatDifferences, formatVerdict } from './report/format-verification.ts';
+export { collectCurves, formatSparkline, renderReport, renderStep } from './report/render-report.ts';
 export { MissingSecretsError, runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';
 export { EventFollower, LogReader } from './runs/read-log.ts';
@@ -80,7 +75,10 @@ export {
 } from './runs/run-files.ts';
 export type { RunHead } from './runs/run-files.ts';
 export { RunRecorder, makeRunRecord } from './runs/run-record.ts';
-export type { RunEnd, RunRecord, StepRecord } from './runs/run-record.ts';
+export type { RunEnd, RunRecord, StepRecord, StepVerification } from './runs/run-record.ts';
+export { listLiveRuns } from './store/run-lease.ts';
+export { forgetScratch } from './store/forget-scratch.ts';
+export { askToEnd, endNow, endOrphans, isProcessAlive, ownProcess } from './util/processes.ts';
 export { nodeFileSystem } from './util/file-system.ts';
 export { writeFileAtomically } from './util/files.ts';
 export { findNearest } from './util/suggest.ts';

@@ -10,7 +10,7 @@ import type { Runner } from './execute/runner.ts';
 import { createRunner } from './execute/runner.ts';
 import { Secrets, secretsOf } from './execute/secrets.ts';
 import type { Graph, GraphStep } from './graph/graph.ts';
-import { makeInspectOptions } from './plan/plan-pipeline.ts';
+import { isMeant, makeInspectOptions } from './plan/plan-pipeline.ts';
 import type { PlanOptions } from './plan/plan-pipeline.ts';
 import { Prefixes } from './store/prefixes.ts';
 import { Reservations } from './store/reservation.ts';
@@ -33,6 +33,8 @@ export interface RunOptions extends PlanOptions {
   readonly secrets?: Readonly<Record<string, string | undefined>>;
   /** What was typed, so that the run can be made again. */
   readonly flags?: readonly string[];
+  /** The run that this one goes on with. */
+  readonly resumes?: string;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: Event) => void;
   /** What runs the plugins; the default is this machine. */
@@ -135,8 +137,9 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
   const hasGates = steps.some((step) => (step.gates?.length ?? 0) > 0);
   const gates = hasGates ? await import('./plan/gates.ts') : undefined;
   try {
-    tell(describeStart(graph, steps, { runId, platform, flags: options.flags ?? [] }));
+    tell(describeStart(graph, steps, { runId, platform, options }));
     reservations.clearDead();
+    warnOfUnverified(steps, options, tell);
     const { backend, downloadDir } = options;
     const prefixes = new Prefixes({ store, platform, runId, hold: lease.hold });
     const shared = { graph, store, prefixes, inspect, runner, platform, secrets, downloadDir };
@@ -170,8 +173,9 @@ async function runWith(store: Store, graph: Graph, options: RunOptions): Promise
 function describeStart(
   graph: Graph,
   steps: readonly GraphStep[],
-  run: { readonly runId: string; readonly platform: Platform; readonly flags: readonly string[] },
+  run: { readonly runId: string; readonly platform: Platform; readonly options: RunOptions },
 ): EventBody {
+  const { flags = [], resumes } = run.options;
   return {
     kind: 'run-started',
     runId: run.runId,
@@ -180,7 +184,9 @@ function describeStart(
     joyulVersion,
     nodeVersion: process.versions.node,
     process: run.platform.processes.own,
-    flags: run.flags,
+    flags,
+    ...(resumes === undefined ? {} : { resumes }),
+    ...(graph.digest === undefined ? {} : { graphDigest: graph.digest }),
     seed: graph.seed,
     params: graph.params,
     steps: steps.map((step) => ({
@@ -191,6 +197,26 @@ function describeStart(
       reason: '',
     })),
   };
+}
+
+/** Steps that say themselves that their outputs may differ are not compared. */
+function warnOfUnverified(
+  steps: readonly GraphStep[],
+  { verify = false }: RunOptions,
+  tell: (event: EventBody) => void,
+): void {
+  const left = steps.filter(
+    (step) => step.isEnabled && step.plugin.cacheable === false && isMeant(verify, step),
+  );
+  if (left.length === 0) return;
+  const names = left.map(({ id }) => id);
+  const told = `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`;
+  const verb = names.length === 1 ? 'is' : 'are';
+  tell({
+    kind: 'warning',
+    code: 'VERIFY_LEFT_OUT',
+    message: `${told} ${verb} not compared: the plugin says that outputs may differ each time.`,
+  });
 }
 
 /** What could not be flushed is used all the same; only a power failure could take it. */
@@ -204,14 +230,14 @@ async function flushStore(store: Store, tell: (event: EventBody) => void): Promi
 }
 
 function judgeEnd(
-  { ends, isCheckpointed }: ExecuteResult,
+  { ends, isCheckpointed, differing }: ExecuteResult,
   signal: AbortSignal | undefined,
 ): RunResult['end'] {
   const counts = countEnds(ends);
   if (counts.failed > 0 && signal?.aborted !== true) return 'failed';
   if (isCheckpointed) return 'checkpointed';
   if (counts.cancelled > 0) return 'cancelled';
-  return counts.failed > 0 ? 'failed' : 'succeeded';
+  return counts.failed > 0 || differing > 0 ? 'failed' : 'succeeded';
 }
 
 /** Closes everything, also when one of them fails; then the first failure is thrown. */

@@ -197,18 +197,16 @@ export async function runSelect(context: Context): Promise<void> {
   });
   const bySize = [...scored].sort((a, b) => b.weights - a.weights);
   const agrees = bySize[0] === scored.reduce((left, right) => (right.probe > left.probe ? right : left));
-  const evidence = scored.map(
-    ({ candidate, resolved, layers, weights, probe, interval, neighbours, milliseconds }) => ({
-      name: candidate.name,
-      resolved,
-      layers,
-      weights,
-      probe,
-      interval,
-      neighbours,
-      millisecondsPerText: milliseconds,
-    }),
-  );
+  // Not how long it took, which differs each time: what needs this step would run again for nothing.
+  const evidence = scored.map(({ candidate, resolved, layers, weights, probe, interval, neighbours }) => ({
+    name: candidate.name,
+    resolved,
+    layers,
+    weights,
+    probe,
+    interval,
+    neighbours,
+  }));
   const origin = {
     version: 1,
     source: winner.resolved,

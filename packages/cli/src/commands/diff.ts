@@ -26,7 +26,7 @@ function findRuns(projectDir: string, named: readonly string[]): readonly [RunRe
 
 /** `joyul diff`. */
 export const diff: Command = {
-  usage: `joyul diff [RUN [RUN]] [--json]
+  usage: `joyul diff [RUN] [RUN] [flags]
 
 Compares two runs: the fields that were changed, the metrics that came of it, and the steps that differ. RUN is
 an id from \`joyul runs\`, or its end; the default is the last two runs, or the named one and the last.`,

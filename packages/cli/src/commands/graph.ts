@@ -5,7 +5,7 @@ import type { DrawnRun, Graph } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { changeHelp, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
 import { formatTime } from '../terminal/format-why.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -64,7 +64,12 @@ Draws the steps and what flows between them.
       --format NAME       mermaid (the default), dot or svg; with -o the end of FILE decides
   -o, --output FILE       write it to a file
       --run [RUN]         svg: colour it by how each step of a run ended; the default is the last run
-${pipelineHelp}`,
+
+${changeHelp}
+
+Examples:
+  joyul graph                               Mermaid, to be pasted into Markdown
+  joyul graph -o graph.svg --run            a picture of how the last run went`,
   async run(argv) {
     const args = parseArguments(completeRun(argv), flags);
     const output = args.value('output');

@@ -16,7 +16,11 @@ Makes a project: pipeline.yaml with the nine steps, its schema for editors, pack
 Files that are there already are never changed: any of them stops the command before it writes.
 
       --data FILE         your own rows, such as tickets.csv with the columns text and label;
-                          the default is a public e-mail corpus`,
+                          the default is a public e-mail corpus
+
+Examples:
+  joyul init                                in this folder
+  joyul init intents --data tickets.csv     in a new one, for your own rows`,
   async run(argv) {
     const args = parseArguments(argv, { data: { type: 'string' }, help: { type: 'boolean', short: 'h' } });
     const folder = resolve(args.positionals[0] ?? '.');

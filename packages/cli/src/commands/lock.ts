@@ -14,7 +14,8 @@ import type { Graph, LockDifference, PlanOptions, WordMarks } from '@joyul/core'
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { changeHelp, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
+import type { LoadedPipeline } from '../pipeline-options.ts';
 import { makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import type { Style } from '../terminal/style.ts';
@@ -72,6 +73,25 @@ export function formatLockDifferences(
       ];
 }
 
+/** Tells what is not as the lock has it, of the steps that would run; true when there is anything. */
+export function refuseUnlocked(
+  { graph, options }: NonNullable<LoadedPipeline['ready']>,
+  isJson: boolean,
+): boolean {
+  const { selected } = options;
+  const differences = compareWithLock(graph, options).filter(
+    ({ stepId, kind }) => kind === 'removed' || selected?.has(stepId) !== false,
+  );
+  if (differences.length === 0) return false;
+  const style = makeStyle(hasColor(process.stderr));
+  if (isJson) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
+  else process.stderr.write(`${formatLockDifferences(differences, makeMarks(style), style).join('\n')}\n`);
+  process.stderr.write(
+    `${graph.file} is not as ${lockFileOf(graph.file)} has it, and nothing was run. Run it without --locked, then \`joyul lock ${graph.file}\`.\n`,
+  );
+  return true;
+}
+
 function write(
   graph: Graph,
   options: PlanOptions,
@@ -114,8 +134,13 @@ absolute paths, and is made to be committed and reviewed.
 
       --check             say what would be different now, and leave with 1 when anything would; nothing is
                           run, and nothing needs to be in the store
-${pipelineHelp}
-      --json              with --check, the differences as JSON`,
+      --json              with --check, the differences as JSON
+
+${changeHelp}
+
+Examples:
+  joyul lock                                after a run: write pipeline.lock.yaml
+  joyul lock --check                        on a fresh clone: would a run be made of the same?`,
   async run(argv) {
     const args = parseArguments(argv, flags);
     const loaded = await loadFromArguments(args, args.positionals[0]);

@@ -33,8 +33,13 @@ when it last ran. Nothing is written.
 
       --exit-code         leave with 10 when something would run
   -j, --jobs N            steps that may run at once, for the time that all takes together
+      --json              the plan as JSON on stdout
+
 ${pipelineHelp}
-      --json              the plan as JSON on stdout`,
+
+Examples:
+  joyul plan -s learning_rate=1e-4          what a change would make run
+  joyul plan --exit-code > /dev/null        leaves with 10 when something would run`,
   async run(argv) {
     const args = parseArguments(argv, flags);
     const jobs = readWholeNumber(args, 'jobs', 1) ?? availableParallelism();

@@ -1,15 +1,9 @@
-import {
-  findRunIds,
-  formatDuration,
-  isKeptRun,
-  listRunIds,
-  readRunHead,
-  readRunRecord,
-  setRunKept,
-} from '@joyul/core';
+import { formatDuration, isKeptRun, listRunIds, readRunHead, readRunRecord, setRunKept } from '@joyul/core';
+import type { RunHead } from '@joyul/core';
 import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { findRunByName } from '../find-run.ts';
 import { findProject } from '../project.ts';
 import { formatTable } from '../terminal/format-run.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
@@ -25,15 +19,20 @@ const flags = {
 function setKept(verb: 'keep' | 'unkeep', name: string | undefined, projectDir: string): number {
   if (name === undefined)
     throw new UsageError(`Name a run: \`joyul runs ${verb} RUN\`. \`joyul runs\` lists them.`);
-  const ids = findRunIds(projectDir, name);
-  const [runId] = ids;
-  if (runId === undefined) throw new UsageError(`There is no run ${name}. \`joyul runs\` lists them.`);
-  if (ids.length > 1) throw new UsageError(`${name} may be ${ids.join(' or ')}. Write more of its id.`);
+  const runId = findRunByName(projectDir, name);
   const isChanged = setRunKept(projectDir, runId, verb === 'keep');
   const state = verb === 'keep' ? 'kept: no clean-up removes it, nor what it needs' : 'not kept any more';
   process.stdout.write(`${runId} is ${isChanged ? '' : 'already '}${state}.\n`);
   return exitCodes.done;
 }
+
+/** What else there is to know of a run. */
+const describeNotes = ({ resumes }: RunHead, isKept: boolean): string =>
+  [
+    ...(isKept ? ['kept'] : []),
+    // The end of an id names it as well as the whole.
+    ...(resumes === undefined ? [] : [`← ${resumes.slice(-6)}`]),
+  ].join(', ');
 
 /** `joyul runs`. */
 export const runs: Command = {
@@ -42,7 +41,7 @@ joyul runs keep RUN
 joyul runs unkeep RUN
 
 Lists the runs of this project, the newest first. A run that is kept stays, with all that it needs from the
-cache, whatever the limits are. RUN is an id, its end, or \`last\`.
+cache, whatever the limits are. RUN is an id, its end, or \`last\`. An arrow names the run that one goes on with.
 
       --limit N           at most N; the default is 20
       --json              whole records as JSON`,
@@ -72,7 +71,7 @@ cache, whatever the limits are. RUN is an id, its end, or \`last\`.
         head.end,
         `${head.reused}/${head.steps}`,
         formatDuration(head.durationMs),
-        isKeptRun(projectDir, head.runId) ? 'kept' : '',
+        describeNotes(head, isKeptRun(projectDir, head.runId)),
       ]);
       for (const line of formatTable(
         ['run', 'pipeline', 'ended', 'reused', 'took', ''],

@@ -16,12 +16,18 @@ const flags = {
 export const serve: Command = {
   usage: `joyul serve FOLDER [flags]
 
+Answers over HTTP with the deployed model in FOLDER, which the deploy step of a pipeline has written.
+
   -p, --port N            the default is 8080; 0 takes a free one
       --host ADDRESS      the default is 127.0.0.1: this machine only
       --backend NAME      tensorflow, wasm or cpu
 
-  POST /v1/classify {"input": "a text"}   GET /v1/models /healthz /readyz /metrics
-  JOYUL_SERVE_KEY, when set, must come as a bearer token.`,
+It answers POST /v1/classify {"input": "a text"}, and GET /v1/models, /healthz, /readyz and /metrics.
+JOYUL_SERVE_KEY, when set, must come as a bearer token.
+
+Examples:
+  joyul serve models/quickstart
+  joyul serve models/quickstart -p 0 --backend wasm`,
   async run(argv) {
     const args = parseArguments(argv, flags);
     const dir = args.positionals[0];

@@ -1,8 +1,9 @@
-import { findNearest, readRunRecord, renderReport, renderStep } from '@joyul/core';
+import { findNearest, renderReport, renderStep } from '@joyul/core';
 import type { RunRecord, StepRecord } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { readRunByName } from '../find-run.ts';
 import { findProject } from '../project.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -38,13 +39,7 @@ Prints the report of a run. RUN is an id from \`joyul runs\`, or its end; the de
       --json              the record as JSON`,
   run(argv) {
     const args = parseArguments(argv, flags);
-    const record = readRunRecord(findProject(process.cwd()), args.positionals[0] ?? 'last');
-    if (record === undefined)
-      throw new UsageError(
-        args.positionals[0] === undefined
-          ? 'There are no runs yet.'
-          : `There is no run ${args.positionals[0]}. \`joyul runs\` lists them.`,
-      );
+    const record = readRunByName(findProject(process.cwd()), args.positionals[0]);
     const name = args.value('step');
     const step = name === undefined ? undefined : findStep(record, name);
     const text = step === undefined ? renderReport(record) : renderStep(step);

@@ -2,8 +2,8 @@ import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import {
+  changeHelp,
   pipelineFlags,
-  pipelineHelp,
   printDiagnostics,
   printDiagnosticsAsJson,
   readPipeline,
@@ -18,8 +18,9 @@ export const validate: Command = {
 Checks a pipeline and tells every problem at once: file, line and column, what is wrong, what to type.
 Nothing is run or written.
 
-${pipelineHelp}
-      --json              problems as a JSON list on stdout`,
+      --json              problems as a JSON list on stdout
+
+${changeHelp}`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);
     const { ready, diagnostics } = await readPipeline(args, args.positionals[0], {

@@ -3,7 +3,7 @@ import type { Graph } from '@joyul/core';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { loadFromArguments, pipelineFlags, pipelineHelp } from '../pipeline-options.ts';
+import { changeHelp, loadFromArguments, pipelineFlags } from '../pipeline-options.ts';
 import { formatGroupWhy, formatWhy, makeMarks } from '../terminal/format-why.ts';
 import { hasColor, makeStyle } from '../terminal/style.ts';
 import { UsageError } from '../usage-error.ts';
@@ -25,10 +25,15 @@ export const why: Command = {
 
 Says what changed since a step last succeeded, field by field and down to the step in which it began; of a
 reused step, which run made it. A matrix step's name stands for all its instances. A change that is not made
-yet can be asked about: \`joyul why train -s learning_rate=1e-4\`.
+yet can be asked about.
 
-${pipelineHelp}
-      --json              the changed fields, their causes and the whole record as JSON; a list for a matrix`,
+      --json              the changed fields, their causes and the whole record as JSON; a list for a matrix
+
+${changeHelp}
+
+Examples:
+  joyul why train                           why train would run, or which run made its result
+  joyul why train -s learning_rate=1e-4     why it would run after this change`,
   async run(argv) {
     const args = parseArguments(argv, pipelineFlags);
     const [name, file] = args.positionals;

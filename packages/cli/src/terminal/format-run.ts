@@ -1,7 +1,14 @@
-import { collectCurves, formatDuration, formatNumber, formatSparkline } from '@joyul/core';
-import type { FailureSummary, RunRecord, StepRecord } from '@joyul/core';
+import {
+  collectCurves,
+  formatDifferences,
+  formatDuration,
+  formatNumber,
+  formatSparkline,
+  formatVerdict,
+} from '@joyul/core';
+import type { FailureSummary, RunRecord, StepRecord, StepVerification } from '@joyul/core';
 import type { Style } from './style.ts';
-import { fitTo, padTo, widthOf, wrapTo } from './style.ts';
+import { fitMiddle, fitTo, padTo, widthOf, wrapTo } from './style.ts';
 
 const shownProblems = 10;
 
@@ -21,6 +28,35 @@ export function formatFailure(stepId: string, failure: FailureSummary, style: St
   for (const line of failure.logTail) lines.push(style.dim(`    | ${line}`));
   if (failure.help !== undefined) lines.push(`  help: ${failure.help}`);
   return lines.join('\n');
+}
+
+/** What running a step once more has shown: the same, or what differs. */
+export function formatVerification(
+  stepId: string,
+  verified: StepVerification,
+  style: Style,
+): readonly string[] {
+  const isSame = verified.differing === 0;
+  const mark = isSame ? style.green('=') : style.yellow('≠');
+  const head = `${mark} ${style.bold(stepId)} ${formatVerdict(verified)}`;
+  return [head, ...formatDifferences(verified).map((line) => `    ${line}`)];
+}
+
+/** How the steps that were compared came out. */
+function formatVerified(record: RunRecord, style: Style): readonly string[] {
+  const verified = record.steps.filter((step) => step.verified !== undefined);
+  if (verified.length === 0) return [];
+  const different = verified.filter((step) => (step.verified?.differing ?? 0) > 0);
+  if (different.length === 0)
+    return [
+      `  ${verified.length === 1 ? 'The step that was' : `All ${verified.length} steps that were`} run once more gave the same.`,
+    ];
+  const shown = different.slice(0, maxTimes).map(({ stepId }) => style.bold(stepId));
+  const more = different.length - shown.length;
+  return [
+    `  Of ${verified.length} ${verified.length === 1 ? 'step' : 'steps'} that ran once more, ${different.length} gave other content: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
+    `  Their stored results stay. \`joyul show ${record.runId}\` tells what differs.`,
+  ];
 }
 
 const cellText = (value: unknown): string =>
@@ -109,9 +145,11 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
   const done = record.steps.filter((step) => step.end === 'succeeded' || step.end === 'reused');
   const reused = record.steps.filter((step) => step.end === 'reused').length;
   const lines = [''];
-  const isNothingNew = reused === record.steps.length;
-  // Nothing ran: the report was shown when it did, and `joyul show` shows it again.
-  if (!isNothingNew)
+  const isAllReused = reused === record.steps.length;
+  const isNothingNew = isAllReused && record.steps.every((step) => step.verified === undefined);
+  const hasFailed = record.steps.some((step) => step.end === 'failed');
+  // All that was told was shown when it was new, and `joyul show` shows it again.
+  if (!isAllReused)
     for (const step of done) if (isWorthTelling(step)) lines.push(...formatStep(step, style, width), '');
   const told = `${reused} of ${record.steps.length} reused`;
   if (record.end === 'succeeded')
@@ -120,19 +158,24 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
     );
   else if (record.end === 'cancelled')
     lines.push(
-      `${style.yellow('■')} ${style.bold(record.pipeline)} was cancelled after ${formatDuration(record.durationMs)}; run it again to go on`,
+      `${style.yellow('■')} ${style.bold(record.pipeline)} was cancelled after ${formatDuration(record.durationMs)}; \`joyul resume\` goes on`,
     );
   else if (record.end === 'checkpointed')
     lines.push(
       `${style.yellow('■')} ${style.bold(record.pipeline)} stopped at a checkpoint after ${formatDuration(record.durationMs)}; \`joyul resume\` goes on from there`,
     );
+  else if (!hasFailed)
+    lines.push(
+      `${style.red('✗')} ${style.bold(record.pipeline)} ran in ${formatDuration(record.durationMs)}, and is not reproducible; ${told}`,
+    );
   else {
     lines.push(
       `${style.red('✗')} ${style.bold(record.pipeline)} failed after ${formatDuration(record.durationMs)}, ${told}`,
     );
-    lines.push(`  Mend it and run \`joyul run ${record.file}\` again: what succeeded is reused.`);
+    lines.push('  Mend it, then `joyul resume`: what succeeded is reused.');
   }
-  if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style));
+  lines.push(...formatVerified(record, style));
+  if (!isNothingNew && record.end === 'succeeded') lines.push('', ...formatTimes(record, style, width));
   lines.push(
     style.dim(
       isNothingNew
@@ -147,17 +190,26 @@ export function formatSummary(record: RunRecord, style: Style, width: number): r
 const maxTimes = 20;
 
 /** How long each step took, with a bar. */
-function formatTimes(record: RunRecord, style: Style): readonly string[] {
+function formatTimes(record: RunRecord, style: Style, width: number): readonly string[] {
   const longest = Math.max(...record.steps.map((step) => step.durationMs), 1);
-  const width = Math.max(...record.steps.map((step) => widthOf(step.stepId)));
   // Of a large pipeline the slowest steps are worth a line.
   const slowest = new Set(
     record.steps.toSorted((left, right) => right.durationMs - left.durationMs).slice(0, maxTimes),
   );
   const shown = record.steps.filter((step) => slowest.has(step));
-  return shown.map((step) => {
-    const bar = '━'.repeat(Math.round((30 * step.durationMs) / longest));
-    const time = step.end === 'reused' ? style.dim('reused') : formatDuration(step.durationMs);
-    return `  ${padTo(step.stepId, width)}  ${padTo(style.cyan(bar), 30)}  ${time}`;
+  const timeWidth = 12;
+  const longestName = Math.max(...shown.map((step) => widthOf(step.stepId)));
+  const nameWidth = Math.min(longestName, Math.max(20, width - timeWidth - 16));
+  const barWidth = Math.max(10, Math.min(30, width - nameWidth - timeWidth - 6));
+  const head =
+    record.steps.length > maxTimes ? [style.dim(`  the slowest of ${record.steps.length} steps`)] : [];
+  const lines = shown.map((step) => {
+    const bar = '━'.repeat(Math.round((barWidth * step.durationMs) / longest));
+    const time =
+      step.end === 'reused' && step.verified === undefined
+        ? style.dim('reused')
+        : formatDuration(step.durationMs);
+    return `  ${padTo(fitMiddle(step.stepId, nameWidth), nameWidth)}  ${padTo(style.cyan(bar), barWidth)}  ${time}`;
   });
+  return [...head, ...lines];
 }

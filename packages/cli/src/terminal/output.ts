@@ -1,5 +1,4 @@
 import { fstatSync, writeSync } from 'node:fs';
-import { exitCodes } from '../exit-codes.ts';
 
 /** Where lines go: a file, a pipe, or a terminal that is not drawn on. */
 export interface Output {
@@ -21,29 +20,35 @@ export function mayBeTerminal(descriptor: 1 | 2): boolean {
   }
 }
 
-/** Writes all of a text, also to a pipe whose reader is slow. */
-function writeAll(descriptor: 1 | 2, text: string): void {
+/** True for what a write to a pipe without a reader, or to a terminal that was closed, ends with. */
+export const isReaderGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'EIO');
+
+/** Writes all of a text, also to a pipe whose reader is slow; false when there is no reader any more. */
+function writeAll(descriptor: 1 | 2, text: string): boolean {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
+      if (isReaderGone(error)) return false;
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      // A reader that ends early, such as `| head`, is no failure.
-      if (code === 'EPIPE') process.exit(exitCodes.done);
       if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
+  return true;
 }
 
 /** Writes to a descriptor without the streams of Node, whose loading is a tenth of a run that reuses everything. */
 export function openOutput(descriptor: 1 | 2): Output {
   let pending = '';
+  // Work goes on when its reader ends early, as with `| head`: it is worth more than what is told of it.
+  let hasReader = true;
   const flush = (): void => {
     const text = pending;
     pending = '';
-    if (text !== '') writeAll(descriptor, text);
+    if (text !== '' && hasReader) hasReader = writeAll(descriptor, text);
   };
   process.on('exit', flush);
   return {

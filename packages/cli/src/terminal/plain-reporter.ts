@@ -1,6 +1,6 @@
 import { formatDuration } from '@joyul/core';
 import type { Event, RunRecord } from '@joyul/core';
-import { formatFailure, formatSummary } from './format-run.ts';
+import { formatFailure, formatSummary, formatVerification } from './format-run.ts';
 import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';
 import { hasColor, makeStyle } from './style.ts';
@@ -59,6 +59,9 @@ export class PlainReporter implements Reporter {
         this.#line(
           `${event.stepId}: ${event.end}${event.end === 'succeeded' ? ` in ${formatDuration(event.durationMs)}` : event.end === 'failed' ? '' : `, ${event.reason}`}`,
         );
+        break;
+      case 'step-verified':
+        for (const line of formatVerification(event.stepId, event, this.#style)) this.#line(line);
         break;
       case 'warning':
         this.#line(`warning ${event.code}: ${event.message}`);

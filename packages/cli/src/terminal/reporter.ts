@@ -1,6 +1,6 @@
-import type { Event, Graph, RunRecord } from '@joyul/core';
+import type { Event, RunRecord } from '@joyul/core';
 import { LiveReporter } from './live-reporter.ts';
-import { mayBeTerminal, openOutput } from './output.ts';
+import { isReaderGone, mayBeTerminal, openOutput } from './output.ts';
 import { PlainReporter } from './plain-reporter.ts';
 
 /** Shows a run while it happens, and its result. */
@@ -17,23 +17,25 @@ export interface Reporter {
 /** Events as JSON lines, for programs. */
 function makeJsonReporter(): Reporter {
   const output = openOutput(1);
+  const errors = openOutput(2);
   return {
     onEvent: (event) => output.write(`${JSON.stringify(event)}\n`),
-    notify: (message) => void process.stderr.write(`${message}\n`),
+    notify: (message) => {
+      errors.write(`${message}\n`);
+    },
     finish: () => undefined,
     close: () => undefined,
   };
 }
 
 /** A live display in a terminal; plain lines in CI, pipes and dumb terminals. */
-export function makeReporter(graph: Graph, options: { readonly isJson: boolean }): Reporter {
+export function makeReporter(options: { readonly isJson: boolean }): Reporter {
   if (options.isJson) return makeJsonReporter();
   if (!mayBeTerminal(2)) return new PlainReporter(openOutput(2));
+  // A terminal that is closed asks the run to end by a signal; what can no longer be told must not end it sooner.
+  process.stderr.on('error', (error) => {
+    if (!isReaderGone(error)) throw error;
+  });
   const isLive = process.stderr.isTTY && process.env['CI'] === undefined && process.env['TERM'] !== 'dumb';
-  return isLive
-    ? new LiveReporter(
-        graph.steps.map((step) => step.id),
-        process.stderr,
-      )
-    : new PlainReporter(process.stderr);
+  return isLive ? new LiveReporter(process.stderr) : new PlainReporter(process.stderr);
 }

@@ -57,6 +57,20 @@ export function fitTo(text: string, width: number): string {
   return `${result}…`;
 }
 
+/** A text without colour codes, cut to a width in its middle: names that differ at the end still do. */
+export function fitMiddle(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const characters = [...stripVTControlCharacters(text)];
+  const take = (from: readonly string[], limit: number): string => {
+    let used = 0;
+    const end = from.findIndex((character) => (used += widthOf(character)) > limit);
+    return (end === -1 ? from : from.slice(0, end)).join('');
+  };
+  const head = take(characters, Math.floor((width - 1) / 2));
+  const tail = take(characters.toReversed(), width - 1 - widthOf(head));
+  return `${head}…${[...tail].reverse().join('')}`;
+}
+
 /** A text broken into lines of at most a width, between words. */
 export function wrapTo(text: string, width: number): readonly string[] {
   const lines: string[] = [];

@@ -10,6 +10,7 @@ const isTransient = (body: EventBody): boolean =>
 /** Facts that a reader waits for are on disk at once; a flood of small ones is written in pieces. */
 const isImportant = (body: EventBody): boolean =>
   body.kind === 'step-started' ||
+  body.kind === 'step-waiting' ||
   body.kind === 'attempt-failed' ||
   (body.kind === 'step-ended' && body.end !== 'reused');
 

@@ -39,6 +39,31 @@ export interface PlannedStep {
   readonly reason: string;
 }
 
+/** A value of a JSON file that differs; absent where the file does not have it. */
+export interface ValueDifference {
+  /** Its place in the file, with dots, such as `per_class.card.f1`. */
+  readonly key: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+/** A file in which a step gave other content from the same inputs. */
+export interface FileDifference {
+  readonly port: string;
+  /** Inside the output, with forward slashes; empty when the output is a single file. */
+  readonly path: string;
+  /** As it is stored; absent where it is not there. */
+  readonly before?: { readonly digest: string; readonly sizeBytes: number };
+  /** As the step gave it again; absent where it did not. */
+  readonly after?: { readonly digest: string; readonly sizeBytes: number };
+  /** The first line that differs; absent in files that are no text, or large. */
+  readonly line?: { readonly number: number; readonly before?: string; readonly after?: string };
+  /** What differs in a JSON file, the first of it; absent in all others. */
+  readonly values?: readonly ValueDifference[];
+  /** How many values differ in all; absent where `values` is. */
+  readonly valueCount?: number;
+}
+
 /** The body of each event, without the envelope. */
 export type EventBody =
   | {
@@ -52,6 +77,10 @@ export type EventBody =
       readonly process: string;
       /** What was typed after `run FILE`. */
       readonly flags: readonly string[];
+      /** The run that this one goes on with; absent for one of its own. */
+      readonly resumes?: string;
+      /** Digest of what the pipeline's files say; absent where no file was read. */
+      readonly graphDigest?: string;
       readonly seed: number;
       readonly params: unknown;
       readonly steps: readonly PlannedStep[];
@@ -100,6 +129,15 @@ export type EventBody =
       readonly kept?: readonly StepEvent[];
       /** The shorter run that the result went on from. */
       readonly continuedFrom?: ContinuedFrom;
+    }
+  | {
+      /** A step ran once more, to be compared with its stored result, which stays. */
+      readonly kind: 'step-verified';
+      readonly stepId: string;
+      /** The first files that differ; empty when all is the same. */
+      readonly differences: readonly FileDifference[];
+      /** How many files differ in all. */
+      readonly differing: number;
     }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string; readonly help?: string }
   | {

@@ -18,6 +18,8 @@ export interface AttemptPrefixParts {
   readonly step: GraphStep;
   readonly inspection: Inspection;
   readonly isForced: boolean;
+  /** Whether it must begin from nothing and leave nothing, to be compared. */
+  readonly isApart: boolean;
   readonly scratch: string;
   readonly store: Store;
   readonly prefixes: Prefixes;
@@ -49,7 +51,7 @@ export class AttemptPrefix {
 
   /** Answers the plugin. */
   take(request: PrefixRequest): Prefix {
-    const { step, inspection, isForced, store } = this.#parts;
+    const { step, inspection, isForced, isApart, store } = this.#parts;
     const { plugin, cache } = step;
     const { extent, key = null, obstacle } = request;
     if (plugin.continues === undefined)
@@ -60,7 +62,7 @@ export class AttemptPrefix {
         `The extent of the plugin ${plugin.name} must be a whole number from 1, but is ${extent}.`,
       );
     const work = makePrefixWork(inspection.record, plugin.continues, key);
-    const isCacheable = plugin.cacheable !== false;
+    const isCacheable = plugin.cacheable !== false && !isApart;
     const mayRead = isCacheable && !isForced && (cache === 'rw' || cache === 'ro');
     const mayKeep = isCacheable && (cache === 'rw' || cache === 'wo');
     const found = mayRead ? this.#find(work, request) : undefined;

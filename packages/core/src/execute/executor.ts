@@ -7,14 +7,16 @@ import type { Reservation, Reservations } from '../store/reservation.ts';
 import type { ActionRecord } from '../store/store.ts';
 import { digestOf } from '../util/hash.ts';
 import { AttemptFailure, toFailure } from './attempt-failure.ts';
+import { describeEnd } from './describe-end.ts';
 import { judgeResult } from './judge-result.ts';
 import type { Judge } from './judge-result.ts';
 import { Machine } from './machine.ts';
 import type { Effect, MachineStep, Message, Outcome, Verdict } from './machine.ts';
-import { describeEnd, inspectionOf } from './work.ts';
-import type { Work } from './work.ts';
-import { performAttempt } from './perform-attempt.ts';
+import type { PerformParts } from './perform-attempt.ts';
+import { produceResult } from './produce-result.ts';
 import type { AttemptContext, AttemptResult } from './run-attempt.ts';
+import { inspectionOf } from './work.ts';
+import type { Work } from './work.ts';
 
 /** What an executor needs. */
 export interface ExecuteOptions {
@@ -38,6 +40,8 @@ export interface ExecuteResult {
   readonly ends: ReadonlyMap<string, StepEnd>;
   /** True when a step stopped at a checkpoint. */
   readonly isCheckpointed: boolean;
+  /** Steps that gave other content when they ran once more. */
+  readonly differing: number;
 }
 
 /** Does what the machine says: looks, waits, runs, tells. Used once. */
@@ -49,6 +53,7 @@ export class Executor {
   readonly #ends = new Map<string, StepEnd>();
   readonly #messages: Message[] = [];
   readonly #finished = Promise.withResolvers<void>();
+  #differing = 0;
   /** What is under way. */
   readonly #answers = new Set<Promise<void>>();
   /** Ends all waiting. */
@@ -103,7 +108,8 @@ export class Executor {
       this.#post({ kind: 'begin' });
       if (signal.aborted) cancel();
       await this.#finished.promise;
-      return { ends: this.#ends, isCheckpointed: this.#machine.isCheckpointed };
+      const { isCheckpointed } = this.#machine;
+      return { ends: this.#ends, isCheckpointed, differing: this.#differing };
     } finally {
       signal.removeEventListener('abort', cancel);
       await this.#stopAll();
@@ -191,8 +197,11 @@ export class Executor {
   /** Looks whether a step's result is in the store, and its files in the project as they should be. */
   #inspect(work: Work, options: { readonly mayRestore?: boolean } = {}): Verdict {
     try {
-      work.inspection = inspectStep(work.step, this.#outputs, this.#options.attempt.inspect);
-      const { stored } = work.inspection;
+      const inspection = inspectStep(work.step, this.#outputs, this.#options.attempt.inspect);
+      work.inspection = inspection;
+      const { stored, expected, fingerprint } = inspection;
+      // What it is compared with must not be taken away before it has ended.
+      if (expected !== undefined) this.#options.hold(fingerprint);
       return stored === undefined ? 'stale' : this.#settle(work, stored, options);
     } catch (error) {
       return toFailure(error);
@@ -209,7 +218,7 @@ export class Executor {
       store.restore(artifact, path);
     }
     work.stored = stored;
-    return this.#judge(work, stored) ?? 'reused';
+    return this.#judge(work.step, stored) ?? 'reused';
   }
 
   /** What nobody else may compute or write at the same time. */
@@ -312,19 +321,34 @@ export class Executor {
     tail.length = 0;
     const { tell } = this.#options;
     const parts = { step, inspection, outputs: this.#outputs, grant, attempt, running, tail, tell };
-    const result = await performAttempt(parts, this.#options.attempt);
-    delete work.running;
-    const answer = (outcome: Outcome): Message => ({ kind: 'attempt-ended', stepId: step.id, outcome });
-    if (result === 'checkpointed' || result instanceof AttemptFailure) return answer(result);
     try {
-      this.#publish(work, inspection, result);
-      return answer(this.#judge(work, result.action) ?? 'succeeded');
-    } catch (error) {
-      return answer(toFailure(error));
+      return { kind: 'attempt-ended', stepId: step.id, outcome: await this.#produce(work, parts) };
+    } finally {
+      delete work.running;
     }
   }
 
-  #judge({ step }: Work, action: ActionRecord): AttemptFailure | undefined {
+  async #produce(work: Work, parts: PerformParts): Promise<Outcome> {
+    const { step, inspection } = parts;
+    const publish = (result: AttemptResult): void => {
+      this.#publish(work, inspection, result);
+    };
+    try {
+      const produced = await produceResult(parts, this.#options.attempt, publish);
+      if (produced === 'checkpointed' || produced instanceof AttemptFailure) return produced;
+      const { stored, again, isSame } = produced;
+      if (isSame === false) this.#differing++;
+      if (isSame !== undefined) work.verdict = isSame ? 'same' : 'different';
+      const end = work.cost === undefined ? 'reused' : 'succeeded';
+      work.stored = stored;
+      if (again !== undefined) work.cost ??= again;
+      return this.#judge(step, stored) ?? end;
+    } catch (error) {
+      return toFailure(error);
+    }
+  }
+
+  #judge(step: GraphStep, action: ActionRecord): AttemptFailure | undefined {
     const { judge, attempt } = this.#options;
     return judge === undefined ? undefined : judgeResult(step, action, { store: attempt.store, judge });
   }
@@ -339,6 +363,8 @@ export class Executor {
     store.removeScratch(fingerprint);
     work.stored = result.action;
     work.cost = result;
+    // Should comparing it be tried again, it is there.
+    if (inspect.isVerified(step)) work.inspection = { ...inspection, expected: result.action };
   }
 
   #release(work: Work): void {
@@ -360,7 +386,7 @@ export class Executor {
         attempt: Math.max(1, attempt),
         failure: failure.summarize(tail),
       });
-    tell(describeEnd(work, end, reason));
+    tell(describeEnd(work, { end, reason }));
     // A run of thousands of steps must not hold the records of all of them.
     delete work.inspection;
     delete work.stored;

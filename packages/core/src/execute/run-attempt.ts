@@ -36,6 +36,11 @@ export interface AttemptParts {
   readonly inspection: Inspection;
   readonly outputs: KnownOutputs;
   readonly grant: Grant;
+  /**
+   * Where it keeps checkpoints, for one that begins from nothing; absent means the folder that attempts with its
+   * fingerprint share.
+   */
+  readonly scratch?: string;
   readonly signal: AbortSignal;
   readonly listener: Pick<AttemptListener, 'onEvent' | 'onOutput'>;
   readonly tell: (event: EventBody) => void;
@@ -181,9 +186,19 @@ export async function runAttempt(parts: AttemptParts, context: AttemptContext): 
     listener.onEvent(event);
   };
   const { folders, remove } = makeFolders(step, context);
-  const scratch = store.scratchFolder(inspection.fingerprint);
-  const about = { step, inspection, scratch, isForced: context.inspect.isForced(step) };
-  const prefix = new AttemptPrefix({ ...about, store, prefixes, fs: platform.fs, tell, onEvent });
+  const scratch = parts.scratch ?? store.scratchFolder(inspection.fingerprint);
+  const prefix = new AttemptPrefix({
+    step,
+    inspection,
+    scratch,
+    isForced: context.inspect.isForced(step),
+    isApart: parts.scratch !== undefined,
+    store,
+    prefixes,
+    fs: platform.fs,
+    tell,
+    onEvent,
+  });
   try {
     const order = makeOrder(parts, { outputs: folders, scratch }, context);
     const where = step.plugin.runsIn ?? 'worker';

@@ -124,4 +124,6 @@ export interface Graph {
   /** Names of the devices in pools that are lists, which steps are lent one by one; absent means none. */
   readonly devices?: Readonly<Record<string, readonly string[]>>;
   readonly schedule?: Schedule;
+  /** Digest of what the files say, to tell whether they have changed; absent for a graph that was not read. */
+  readonly digest?: string;
 }

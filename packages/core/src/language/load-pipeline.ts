@@ -1,6 +1,7 @@
 /** The front half of the engine: read → parse → compose → validate → expand → link. */
 import type { JsonObject } from '@joyul/plugin-api';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { digestGraph } from '../graph/digest-graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { linkPipeline } from '../graph/link.ts';
 import type { StepPlaces } from '../graph/places.ts';
@@ -78,7 +79,7 @@ export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
   const { steps, places } = linkPipeline(pipeline, report);
   if (problems.hasErrors) return { ok: false, diagnostics: problems.all };
   const { capacities, devices } = shared.pools;
-  const graph: Graph = {
+  const read: Graph = {
     name: spec.name,
     projectDir: options.projectDir,
     file: options.file,
@@ -90,6 +91,7 @@ export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
     ...(Object.keys(devices).length === 0 ? {} : { devices }),
     ...(spec.schedule === undefined ? {} : { schedule: spec.schedule }),
   };
+  const graph = { ...read, digest: digestGraph(read) };
   return { ok: true, graph, places, diagnostics: problems.all };
 }
 

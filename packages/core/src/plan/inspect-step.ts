@@ -17,6 +17,8 @@ export interface Inspection {
   readonly reason: string;
   /** The stored result, when it is reused. */
   readonly stored?: ActionRecord;
+  /** The stored result that what it gives is compared with, and that stays. */
+  readonly expected?: ActionRecord;
   /** What was wrong with a stored result that is not reused. */
   readonly damage?: StoreDamage & { readonly message: string };
 }
@@ -29,6 +31,8 @@ export interface InspectOptions {
   readonly context: FingerprintContext;
   /** True for steps that are to run whatever is stored. */
   readonly isForced: (step: GraphStep) => boolean;
+  /** True for steps that run once more although their result is known, to be compared with it. */
+  readonly isVerified: (step: GraphStep) => boolean;
 }
 
 /** Outputs of steps, by step and port. */
@@ -72,6 +76,8 @@ export function inspectStep(step: GraphStep, outputs: KnownOutputs, options: Ins
     return run(`output ${port} is ${damage.reason} in the store`, { ...damage, message });
   }
   last.set(step.id, fingerprint);
+  if (options.isVerified(step))
+    return { ...run('it is run again, to be compared with its stored result'), expected: stored };
   return { fingerprint, record, action: 'reuse', reason: 'nothing that decides it has changed', stored };
 }
 

@@ -15,6 +15,8 @@ export interface PlanOptions {
   readonly backend?: Backend;
   /** Steps to run whatever is stored; true means all. */
   readonly force?: ReadonlySet<string> | boolean;
+  /** Steps to run once more although their result is known, to compare the two; true means all that may be. */
+  readonly verify?: ReadonlySet<string> | boolean;
   /** Steps to look at; absent means all. */
   readonly selected?: ReadonlySet<string>;
 }
@@ -24,6 +26,10 @@ export interface Plan {
   readonly steps: readonly PlannedStep[];
 }
 
+/** True for the steps of a set, or for all. */
+export const isMeant = (steps: ReadonlySet<string> | boolean, { id }: GraphStep): boolean =>
+  typeof steps === 'boolean' ? steps : steps.has(id);
+
 /** The options that planning and running share. */
 export function makeInspectOptions(
   graph: Graph,
@@ -31,7 +37,7 @@ export function makeInspectOptions(
   options: PlanOptions,
   platform: Platform = realPlatform,
 ): InspectOptions {
-  const { force = false, backend = 'default' } = options;
+  const { force = false, verify = false, backend = 'default' } = options;
   const { projectDir, seed, file } = graph;
   store.usePack(fileNameOf(file));
   return {
@@ -39,7 +45,8 @@ export function makeInspectOptions(
     store,
     last: new LastRecords(store.dir, file, platform),
     context: { projectDir, seed, backend, fs: platform.fs, cache: store.statCache },
-    isForced: (step: GraphStep) => (typeof force === 'boolean' ? force : force.has(step.id)),
+    isForced: (step: GraphStep) => isMeant(force, step),
+    isVerified: (step: GraphStep) => isMeant(verify, step) && step.plugin.cacheable !== false,
   };
 }
 
@@ -78,7 +85,8 @@ function planStep(
   if (open !== undefined) return { ...base, action: 'unknown', reason: `it depends on what ${open} gives` };
   try {
     const inspection = inspectStep(step, outputs, options);
-    if (inspection.stored !== undefined) outputs.set(step.id, inspection.stored.outputs);
+    const known = inspection.stored ?? inspection.expected;
+    if (known !== undefined) outputs.set(step.id, known.outputs);
     return { ...base, action: inspection.action, reason: inspection.reason, inspection };
   } catch (error) {
     if (error instanceof MissingFilesError) return { ...base, action: 'blocked', reason: error.message };

@@ -1,23 +1,8 @@
 import type { CurveEvent, FindingEvent, StepEvent, TableEvent } from '@joyul/plugin-api';
 import type { RunRecord, StepRecord } from '../runs/run-record.ts';
 import { formatContinuedFrom } from '../util/continued-from.ts';
-
-/** A duration for people: `0.3 s`, `12 s`, `2 min 5 s`. */
-export function formatDuration(durationMs: number): string {
-  const seconds = durationMs / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-
-/** A size for people: `87 MB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const index = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** index;
-  return `${value < 10 && index > 0 ? value.toFixed(1) : Math.round(value)} ${units[index] ?? 'B'}`;
-}
+import { formatBytes, formatDuration, formatNumber } from './format-numbers.ts';
+import { formatDifferences, formatVerdict } from './format-verification.ts';
 
 const bars = '▁▂▃▄▅▆▇█';
 
@@ -54,12 +39,6 @@ export function collectCurves(told: readonly StepEvent[]): readonly Curve[] {
     else points.push(event);
   }
   return [...curves].map(([name, points]) => ({ name, points }));
-}
-
-/** A number for people: four significant digits at most. */
-export function formatNumber(value: number): string {
-  if (Number.isInteger(value)) return String(value);
-  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
 const isFinding = (event: StepEvent): event is FindingEvent => event.type === 'finding';
@@ -110,6 +89,11 @@ function renderSection(step: StepRecord): readonly string[] {
         '',
       );
   }
+  if (step.verified !== undefined) {
+    const isSame = step.verified.differing === 0;
+    lines.push(`- ${isSame ? '' : '⚠ '}${formatVerdict(step.verified)}`, '');
+    if (!isSame) lines.push('```', ...formatDifferences(step.verified), '```', '');
+  }
   if (step.failure !== undefined && step.end === 'failed')
     lines.push(`**Failed** (${step.failure.code}): ${step.failure.message}`, '');
   return lines;
@@ -147,10 +131,11 @@ export function renderStep(step: StepRecord): string {
 /** A run's report as Markdown. */
 export function renderReport(record: RunRecord): string {
   const reused = record.steps.filter((step) => step.end === 'reused').length;
+  const resumed = record.resumes === undefined ? '' : ` It went on with run ${record.resumes}.`;
   const head = [
     `# ${record.pipeline}`,
     '',
-    `Run ${record.runId} ${record.end} in ${formatDuration(record.durationMs)}: ${record.steps.length} steps, ${reused} of ${record.steps.length} reused. Joyul ${record.joyulVersion}, Node ${record.nodeVersion}, seed ${record.seed}.`,
+    `Run ${record.runId} ${record.end} in ${formatDuration(record.durationMs)}: ${record.steps.length} steps, ${reused} of ${record.steps.length} reused.${resumed} Joyul ${record.joyulVersion}, Node ${record.nodeVersion}, seed ${record.seed}.`,
     '',
   ];
   return tidy([...head, ...record.steps.flatMap(renderSection)]);

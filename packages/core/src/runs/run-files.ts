@@ -78,6 +78,10 @@ export interface RunHead {
   readonly runId: string;
   readonly pipeline: string;
   readonly file: string;
+  /** The run that it goes on with; absent for one of its own. */
+  readonly resumes?: string;
+  /** The process that runs it or ran it. */
+  readonly process: string;
   readonly startedMs: number;
   readonly durationMs: number;
   readonly end: RunEnd;
@@ -125,8 +129,16 @@ export function readRunHead(projectDir: string, runId: string): RunHead | undefi
   try {
     const start = parseEvent(readFirstLine(handle));
     if (start?.kind !== 'run-started') return undefined;
-    const { pipeline, file, timeMs } = start;
-    const head = { runId, pipeline, file, startedMs: timeMs, steps: start.steps.length };
+    const { pipeline, file, resumes, timeMs } = start;
+    const head = {
+      runId,
+      pipeline,
+      file,
+      ...(resumes === undefined ? {} : { resumes }),
+      process: start.process,
+      startedMs: timeMs,
+      steps: start.steps.length,
+    };
     const last = parseEvent(readLastLine(handle));
     if (last?.kind === 'run-ended')
       return { ...head, durationMs: last.durationMs, end: last.end, reused: last.counts.reused };

@@ -1,5 +1,5 @@
 import type { StepEvent } from '@joyul/plugin-api';
-import type { ArtifactSummary, Event, FailureSummary, StepEnd } from '../events/event.ts';
+import type { ArtifactSummary, Event, FailureSummary, FileDifference, StepEnd } from '../events/event.ts';
 import type { ContinuedFrom } from '../util/continued-from.ts';
 import { isProcessAlive } from '../util/processes.ts';
 
@@ -26,6 +26,16 @@ export interface StepRecord {
   readonly failure?: FailureSummary;
   /** The shorter run that its result went on from. */
   readonly continuedFrom?: ContinuedFrom;
+  /** What running it once more has shown; absent where it was not compared. */
+  readonly verified?: StepVerification;
+}
+
+/** What running a step once more has shown beside its stored result. */
+export interface StepVerification {
+  /** The first files that differ; empty when all is the same. */
+  readonly differences: readonly FileDifference[];
+  /** How many files differ in all. */
+  readonly differing: number;
 }
 
 /** How a run ended: `running` while its process lives, `interrupted` when its events end before the run does. */
@@ -36,6 +46,14 @@ export interface RunRecord {
   readonly runId: string;
   readonly pipeline: string;
   readonly file: string;
+  /** What was typed after `run FILE`. */
+  readonly flags: readonly string[];
+  /** The run that it goes on with; absent for one of its own. */
+  readonly resumes?: string;
+  /** Digest of what the pipeline's files said; absent for runs of old. */
+  readonly graphDigest?: string;
+  /** The process that runs it or ran it: its id, a dash, and when it began as the system counts. */
+  readonly process: string;
   readonly startedMs: number;
   readonly durationMs: number;
   readonly end: RunEnd;
@@ -73,6 +91,9 @@ function applyEvent(step: Growing<StepRecord> & { told: StepEvent[] }, event: Ev
       break;
     case 'attempt-failed':
       step.failure = event.failure;
+      break;
+    case 'step-verified':
+      step.verified = { differences: event.differences, differing: event.differing };
       break;
     case 'step-ended': {
       const { end, reason, durationMs, outputs, fingerprint, cpuMs, peakMemoryBytes, kept, continuedFrom } =
@@ -132,6 +153,10 @@ export class RunRecorder {
       runId: start.runId,
       pipeline: start.pipeline,
       file: start.file,
+      flags: start.flags,
+      ...(start.resumes === undefined ? {} : { resumes: start.resumes }),
+      ...(start.graphDigest === undefined ? {} : { graphDigest: start.graphDigest }),
+      process: start.process,
       startedMs: start.timeMs,
       durationMs: this.#ended?.durationMs ?? this.#lastMs - start.timeMs,
       end: this.#ended?.end ?? findOpenEnd(start),

@@ -13,11 +13,12 @@ function readIfAllowed(path: string): string {
   }
 }
 
-/** When a process began, in the kernel's own count; empty where the system does not tell. */
-function startOf(processId: number): string {
+/** What the kernel says of a process: when it began, in its own count, and its state; empty where it does not tell. */
+function readFacts(processId: number): { readonly start: string; readonly state: string } {
   const text = readIfAllowed(`/proc/${processId}/stat`);
   // The name in parentheses may hold blanks; the start time is the 20th field after it.
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { start: fields[19] ?? '', state: fields[0] ?? '' };
 }
 
 /** What tells one start of this machine from the next; where the system does not say, the minute in which it was. */
@@ -30,7 +31,7 @@ let own: string | undefined;
 
 /** The name of this process: its id and when it began, since ids come again. */
 export function ownProcess(): string {
-  own ??= `${process.pid}-${startOf(process.pid)}`;
+  own ??= `${process.pid}-${readFacts(process.pid).start}`;
   return own;
 }
 
@@ -43,8 +44,34 @@ export function isProcessAlive(name: string): boolean {
   } catch (error) {
     if (codeOf(error) === 'ESRCH') return false;
   }
-  const now = startOf(Number(id));
-  return start === '' || now === '' || now === start;
+  const now = readFacts(Number(id));
+  // One that has ended may stay in the table for as long as its parent does not ask how.
+  if (now.state === 'Z' || now.state === 'X') return false;
+  return start === '' || now.start === '' || now.start === start;
+}
+
+/**
+ * Asks the process of this name to end. `ended`: it has. `unsure`: the system does not tell whether the process of that
+ * id is still the same one, and nothing was done. `refused`: it is another user's.
+ */
+export function askToEnd(name: string): 'asked' | 'ended' | 'unsure' | 'refused' {
+  const [id = '', start = ''] = name.split('-');
+  if (!isProcessAlive(name)) return 'ended';
+  if (start === '' || readFacts(Number(id)).start !== start) return 'unsure';
+  try {
+    process.kill(Number(id), 'SIGTERM');
+    return 'asked';
+  } catch (error) {
+    return codeOf(error) === 'ESRCH' ? 'ended' : 'refused';
+  }
+}
+
+/** Ends the process of this name at once, and all that it started; nothing is done to another one. */
+export function endNow(name: string): void {
+  const [id = '', start = ''] = name.split('-');
+  if (isProcessAlive(name) && start !== '' && readFacts(Number(id)).start === start)
+    process.kill(Number(id), 'SIGKILL');
+  endOrphans(name);
 }
 
 /**
