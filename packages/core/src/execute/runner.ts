@@ -75,6 +75,10 @@ export function createRunner(): Runner {
           listener.onEvent(event);
         });
         return {};
+      } catch (error) {
+        // Its next attempt, or what another step then writes, must not be spoilt.
+        killMarked(attemptVariable, attempt);
+        throw error;
       } finally {
         running--;
         signal.removeEventListener('abort', stop);
