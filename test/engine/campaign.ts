@@ -135,8 +135,14 @@ export async function makeReference(): Promise<Reference> {
 
 /** Flags of a run that is to be disturbed; now and then something of the project is spoilt before. */
 export function prepareVictim(rig: Rig, random: Random): readonly string[] {
+  // A child of the last victim may still write there.
   if (random.chance(0.2))
-    rmSync(rig.path(random.pick(['out', 'out/end.txt', 'out/tree'])), { recursive: true, force: true });
+    rmSync(rig.path(random.pick(['out', 'out/end.txt', 'out/tree'])), {
+      recursive: true,
+      force: true,
+      maxRetries: 20,
+      retryDelay: 50,
+    });
   if (random.chance(0.2) && rig.has('out/join.txt')) writeFileSync(rig.path('out/join.txt'), 'by hand\n');
   return [
     ...(random.chance(0.4) ? ['--force'] : []),

@@ -87,6 +87,92 @@ describe('ending a step ends all that it started', () => {
   });
 });
 
+describe('a step in a worker', () => {
+  const plugin = (body: string): Readonly<Record<string, string>> => ({
+    'node_modules/joyul-step-odd/package.json':
+      '{"name": "joyul-step-odd", "version": "1.0.0", "type": "module", "main": "index.js"}',
+    'node_modules/joyul-step-odd/index.js': `
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+export default {
+  name: 'odd',
+  revision: 1,
+  summary: 'Does odd things.',
+  params: { type: 'object', properties: {} },
+  inputs: {},
+  outputs: { text: { type: 'files' } },
+  async run({ outputs, scratch, projectDir, env, signal }) {
+    ${body}
+    writeFileSync(join(outputs.text, 'file'), 'done');
+  },
+};
+`,
+  });
+
+  test('whose process dies is tried again in a new one', async () => {
+    await using rig = await Rig.create();
+    await rig.write({
+      ...plugin(
+        `const mark = join(scratch, 'tried'); if (!existsSync(mark)) { writeFileSync(mark, ''); process.kill(process.pid, 'SIGKILL'); }`,
+      ),
+      'pipeline.yaml':
+        'name: p\nsteps:\n  a: { uses: odd, retry: { attempts: 2, delay: 1ms, on: [WORKER_DIED] } }\n',
+    });
+    const result = await rig.run();
+    expect([result.exitCode, failureOf(result)]).toMatchObject([0, { code: 'WORKER_DIED' }]);
+    expect((await rig.run()).reused).toEqual(['a']);
+  });
+
+  test('that heeds the signal ends at once, and a child that does not ends with it', async () => {
+    await using rig = await Rig.create();
+    await rig.write({
+      ...plugin(
+        `spawn('sh', ['-c', ${JSON.stringify(stubborn)}], { cwd: projectDir, env: { ...process.env, ...env }, detached: true });
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));`,
+      ),
+      'pipeline.yaml': 'name: p\nsteps:\n  a: { uses: odd }\n',
+    });
+    const running = rig.start('run', 'pipeline.yaml', '--json');
+    await rig.waitFor('begun');
+    signal(running, 'SIGTERM');
+    const startMs = Date.now();
+    const { exitCode } = await running.finished;
+    expect([exitCode, Date.now() - startMs < 4000, rig.processes()]).toEqual([130, true, []]);
+  });
+
+  test.runIf(process.env['JOYUL_TEST_SLOW'] === '1')(
+    'that heeds nothing is ended after its grace',
+    async () => {
+      await using rig = await Rig.create();
+      await rig.write({
+        ...plugin(`writeFileSync(join(projectDir, 'begun'), ''); for (;;);`),
+        'pipeline.yaml': 'name: p\nsteps:\n  a: { uses: odd }\n',
+      });
+      const running = rig.start('run', 'pipeline.yaml', '--json');
+      await rig.waitFor('begun');
+      signal(running, 'SIGTERM');
+      const { exitCode } = await running.finished;
+      expect([exitCode, rig.processes()]).toEqual([130, []]);
+    },
+  );
+
+  test('of a run that is killed ends with it', async () => {
+    await using rig = await Rig.create();
+    await rig.write({
+      ...plugin(
+        `writeFileSync(join(projectDir, 'begun'), ''); await new Promise((done) => setTimeout(done, 60000));`,
+      ),
+      'pipeline.yaml': 'name: p\nsteps:\n  a: { uses: odd }\n',
+    });
+    const running = rig.start('run', 'pipeline.yaml', '--json');
+    await rig.waitFor('begun');
+    signal(running, 'SIGKILL');
+    await running.finished;
+    await rig.until('nothing runs', () => rig.processes().length === 0);
+  });
+});
+
 test('a time limit of more than 25 days is one', async () => {
   await using rig = await Rig.create();
   await rig.write({ 'pipeline.yaml': single('sleep 0.3; echo x > out.txt', ', timeout: 30d') });
@@ -151,6 +237,18 @@ describe('retries', () => {
     await rig.write({ 'pipeline.yaml': retried(on) });
     const result = await rig.run();
     expect([await rig.count('count'), result.exitCode]).toEqual([attempts, exitCode]);
+  });
+
+  test('what a failed attempt left running does not write under the next one', async () => {
+    await using rig = await Rig.create();
+    await rig.write({
+      'pipeline.yaml': single(
+        `if [ ! -e tried ]; then touch tried; setsid sh -c 'while :; do echo old >> out.txt; sleep 0.01; done' > /dev/null 2>&1 & sleep 0.1; exit 9; fi; echo new > out.txt; sleep 0.3`,
+        ', retry: { attempts: 2, delay: 1ms }',
+      ),
+    });
+    expect((await rig.run()).exitCode).toBe(0);
+    expect([await rig.read('out.txt'), rig.processes()]).toEqual(['new\n', []]);
   });
 
   test('each failed attempt is told, with when the next one comes', async () => {

@@ -34,7 +34,7 @@ async function campaign(
   name: string,
   share: number,
   disturb: (rig: Rig, random: Random) => Promise<void>,
-): Promise<void> {
+): Promise<readonly string[]> {
   const cases =
     process.env['JOYUL_KILL_SEED'] === undefined ? Math.max(1, Math.round((kills * share) / perCase)) : 1;
   const problems: string[] = [];
@@ -48,7 +48,7 @@ async function campaign(
     problems.push(...(await findProblems(rig, reference)).map((problem) => `${problem}\n${again}`));
   }
   console.log(`${name}: ${count} in ${cases} projects, seeds from ${firstSeed}`);
-  expect(problems).toEqual([]);
+  return problems;
 }
 
 /** A moment of a run, the first and the last included. */
@@ -58,7 +58,7 @@ const timeout = 60_000 + kills * 5000;
 
 describe('kill -9', () => {
   test('of a run, alone, with its group or with all that it started', { timeout }, async () => {
-    await campaign('of a run', 0.5, async (rig, random) => {
+    const problems = await campaign('of a run', 0.5, async (rig, random) => {
       const running = rig.start('run', 'pipeline.yaml', '--json', ...prepareVictim(rig, random));
       await sleep(pickMoment(random));
       killRun(rig, running, random.pick(['engine', 'engine', 'group', 'all']));
@@ -66,10 +66,11 @@ describe('kill -9', () => {
       // A person, or a script that restarts at once.
       if (random.chance(0.3)) await sleep(random.next() * 300);
     });
+    expect(problems).toEqual([]);
   });
 
   test('of one of two runs at once: the other ends well', { timeout }, async () => {
-    await campaign('of one of two', 0.25, async (rig, random) => {
+    const problems = await campaign('of one of two', 0.25, async (rig, random) => {
       const victim = rig.start('run', 'pipeline.yaml', '--json', ...prepareVictim(rig, random));
       await sleep(random.next() * 300);
       const other = rig.start(
@@ -84,11 +85,12 @@ describe('kill -9', () => {
       const { exitCode, stdout, stderr } = await other.finished;
       expect([exitCode, exitCode === 0 ? '' : stdout, stderr]).toEqual([0, '', '']);
     });
+    expect(problems).toEqual([]);
   });
 });
 
 test('SIGTERM or Ctrl-C at any moment ends a run and all that it started', { timeout }, async () => {
-  await campaign('SIGTERM or Ctrl-C', 0.25, async (rig, random) => {
+  const problems = await campaign('SIGTERM or Ctrl-C', 0.25, async (rig, random) => {
     const running = rig.start('run', 'pipeline.yaml', '--json', ...prepareVictim(rig, random));
     const name = random.pick(['SIGTERM', 'SIGTERM', 'SIGINT'] as const);
     await sleep(pickMoment(random));
@@ -98,4 +100,5 @@ test('SIGTERM or Ctrl-C at any moment ends a run and all that it started', { tim
     expect(signal === null ? [0, 75, 130] : [name]).toContain(exitCode ?? signal);
     expect(rig.processes()).toEqual([]);
   });
+  expect(problems).toEqual([]);
 });

@@ -78,6 +78,10 @@ export function createRunner(): Runner {
           takePrefix: (request) => Promise.try(() => listener.takePrefix(request)),
         });
         return {};
+      } catch (error) {
+        // Its next attempt, or what another step then writes, must not be spoilt.
+        killMarked(attemptVariable, attempt);
+        throw error;
       } finally {
         running--;
         signal.removeEventListener('abort', stop);

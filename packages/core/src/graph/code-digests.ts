@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { createSha256 } from '../util/hash.ts';
 
 /** What is read of a package.json. */
@@ -15,6 +15,23 @@ export interface Manifest {
 /** Reads the package.json of a folder. */
 export const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest; // npm's format.
+
+/** The file that `import` of a package's root means; only the forms of `exports` that plugins use are read. */
+export function findEntry(folder: string): string {
+  const { exports, main } = readManifest(folder);
+  const root = typeof exports === 'object' && exports !== null && '.' in exports ? exports['.'] : exports;
+  const target =
+    typeof root === 'object' && root !== null ? (root['import'] ?? root['default']) : (root ?? main);
+  return join(folder, typeof target === 'string' ? target : 'index.js');
+}
+
+/** The folder of a package that has its code: `src`, `dist`, `lib`, or the package itself. */
+function findCodeFolder(folder: string): string {
+  const entry = findEntry(folder);
+  const [first = '', ...rest] = relative(folder, entry).split(sep);
+  if (existsSync(entry) && first !== '..') return rest.length > 0 ? first : '';
+  return existsSync(join(folder, 'src')) ? 'src' : 'dist';
+}
 
 /** Finds packages and digests their code, and that of the packages of their own workspace that they use. */
 export class CodeDigests {
@@ -56,13 +73,15 @@ export class CodeDigests {
   }
 
   #codeFiles(folder: string): readonly string[] {
-    const source = existsSync(join(folder, 'src')) ? 'src' : 'dist';
+    const source = findCodeFolder(folder);
     this.touched.add(join(folder, 'package.json')).add(join(folder, source));
     if (!existsSync(join(folder, source))) return [];
     const entries = readdirSync(join(folder, source), { recursive: true, withFileTypes: true });
     const files: string[] = [];
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name);
+      // The packages that it uses are counted by their versions.
+      if (relative(folder, path).split(sep).includes('node_modules')) continue;
       const isCode = /\.[cm]?[jt]s$/.test(entry.name) && !entry.name.endsWith('.d.ts');
       // A folder changes when a file in it is added or removed.
       if (entry.isDirectory() || isCode) this.touched.add(path);

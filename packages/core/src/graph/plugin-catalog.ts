@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { StepPlugin } from '@joyul/plugin-api';
-import { CodeDigests, readManifest } from './code-digests.ts';
+import { CodeDigests, findEntry, readManifest } from './code-digests.ts';
 import type { ResolvedPlugin } from './graph.ts';
 
 /** Finds plugins by the names that `uses:` has. */
@@ -87,15 +86,6 @@ export function makePluginCatalog(bases: readonly string[]): PluginCatalog {
       return known;
     },
   };
-}
-
-/** The file that `import` of a package's root means; only the forms of `exports` that plugins use are read. */
-function findEntry(folder: string): string {
-  const { exports, main } = readManifest(folder);
-  const root = typeof exports === 'object' && exports !== null && '.' in exports ? exports['.'] : exports;
-  const target =
-    typeof root === 'object' && root !== null ? (root['import'] ?? root['default']) : (root ?? main);
-  return join(folder, typeof target === 'string' ? target : 'index.js');
 }
 
 async function loadPlugin(
