@@ -40,6 +40,8 @@ const cliFile = fileURLToPath(import.meta.resolve('@joyul/cli'));
 const marker = 'JOYUL_RIG';
 const pollMs = 20;
 const patienceMs = 30_000;
+/** How long the output of a command that has ended may take to be read. */
+const orphanMs = 1000;
 
 function parseEvents(stdout: string): readonly ToldEvent[] {
   if (!stdout.startsWith('{"')) return [];
@@ -146,9 +148,8 @@ export class Rig implements AsyncDisposable {
     child.stderr.on('data', (data: Buffer) => err.push(data));
     const finished = new Promise<Finished>((resolve, reject) => {
       child.on('error', reject);
-      // Not `close`: an orphaned grandchild may hold the pipes open.
       child.on('exit', (exitCode, signal) => {
-        setImmediate(() => {
+        const finish = (): void => {
           const stdout = Buffer.concat(out).toString();
           const events = parseEvents(signal === null ? stdout : '');
           resolve({
@@ -160,6 +161,12 @@ export class Rig implements AsyncDisposable {
             ran: endedSteps(events, ['succeeded', 'failed']),
             reused: endedSteps(events, ['reused']),
           });
+        };
+        // All of its output has been read; an orphaned grandchild that holds the pipes is not waited for.
+        const timer = setTimeout(finish, orphanMs);
+        child.on('close', () => {
+          clearTimeout(timer);
+          finish();
         });
       });
     });
