@@ -28,16 +28,33 @@ test('every command has a help of the same form, no wider than 120 columns', asy
   }
 });
 
+/** Flags of a help text, by the action that they stand under; those under none have ''. */
+function readFlags(help: string): ReadonlyMap<string, readonly string[]> {
+  const [synopsis = '', ...lines] = help.split('\n');
+  const hasActions = synopsis.includes(' ACTION ');
+  const found = new Map<string, string[]>();
+  let action = '';
+  for (const line of lines) {
+    const [, name] = /^ {2}([a-z]+)\b/.exec(line) ?? [];
+    if (hasActions && (name !== undefined || line === '')) action = name ?? '';
+    const [, flag, value] = /^ {2}(?:-\w, | {4})(--[\w-]+)(?: (\S+))?/.exec(line) ?? [];
+    if (flag === undefined) continue;
+    const written = value === undefined || value.startsWith('[') ? flag : `${flag}=0`;
+    found.set(action, [...(found.get(action) ?? []), written]);
+  }
+  return found;
+}
+
 test('every flag that a help names is known', async () => {
   await using rig = await Rig.create();
   for (const name of await listCommands(rig)) {
     const { stdout } = await rig.joyul(name, '--help');
-    const flags = [...stdout.matchAll(/^ {2}(?:-\w, | {4})(--[\w-]+)(?: (\S+))?/gm)].map(
-      ([, flag = '', value]) => (value === undefined || value.startsWith('[') ? flag : `${flag}=0`),
-    );
-    // The first flag that is not known is told.
-    const { stderr } = await rig.joyul(name, ...flags, '--no-such-flag');
-    expect([name, stderr]).toEqual([name, expect.stringContaining('There is no flag --no-such-flag.')]);
+    for (const [action, flags] of readFlags(stdout)) {
+      // The first flag that is not known is told.
+      const words = [name, ...(action === '' ? [] : [action]), ...flags, '--no-such-flag'];
+      const { stderr } = await rig.joyul(...words);
+      expect([words, stderr]).toEqual([words, expect.stringContaining('There is no flag --no-such-flag.')]);
+    }
   }
 });
 
