@@ -169,7 +169,7 @@ export default {
     await rig.waitFor('begun');
     signal(running, 'SIGKILL');
     await running.finished;
-    await rig.until('nothing runs', () => rig.processes().length === 0);
+    await expect.poll(() => rig.processes(), { timeout: 30_000 }).toEqual([]);
   });
 });
 
