@@ -112,8 +112,8 @@ describe('the live display', () => {
 
   test('says that a step waits for another run', () => {
     const { tell, draw } = start(['a']);
-    tell({ kind: 'step-waiting', stepId: 'a', reason: 'another run is computing it' });
-    expect(draw()[1]).toBe('  ◌ a     waiting: another run is computing it');
+    tell({ kind: 'step-waiting', stepId: 'a', reason: 'another step or run is computing it' });
+    expect(draw()[1]).toBe('  ◌ a     waiting: another step or run is computing it');
   });
 
   test('shows of a thousand steps those at work, and counts the rest', () => {

@@ -257,7 +257,7 @@ export class Executor {
         this.#post(answer(this.#takeAtOnce(work, reservation)));
         return;
       }
-      tell({ kind: 'step-waiting', stepId, reason: 'another run is computing it' });
+      tell({ kind: 'step-waiting', stepId, reason: 'another step or run is computing it' });
     } catch (error) {
       this.#post(answer(toFailure(error)));
       return;
