@@ -1,6 +1,6 @@
 /** The front half of the engine: read → parse → compose → validate → expand → link. */
 import type { JsonObject } from '@joyul/plugin-api';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import { digestGraph } from '../graph/digest-graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import { linkPipeline } from '../graph/link.ts';
@@ -51,13 +51,40 @@ export type LoadResult =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** Loads a pipeline; every problem of a phase is told, then it stops. */
+/** What is wrong with a step, or the whole, whatever other steps there are. */
+const ownMistakes: ReadonlySet<DiagnosticCode> = new Set([
+  'SCHEDULE_INVALID',
+  'PARAM_TYPE',
+  'PARAM_UNKNOWN',
+  'PARAM_MISSING',
+  'PARAM_VALUE',
+  'PARAM_CYCLE',
+  'PARAMS_FILE',
+  'PLUGIN_UNKNOWN',
+  'PLUGIN_INVALID',
+  'EXPRESSION_SYNTAX',
+  'MATRIX_EMPTY',
+  'MATRIX_DUPLICATE',
+  'MATRIX_TOO_LARGE',
+  'POOL_UNKNOWN',
+  'POOL_EXCEEDED',
+  'INPUT_FORMAT',
+  'INPUT_UNKNOWN_PORT',
+]);
+
+/**
+ * Loads a pipeline; every problem of a phase is told, then it stops.
+ *
+ * Where steps have a wrong shape, the others are still looked at for mistakes of their own.
+ */
 export async function loadPipeline(options: LoadOptions): Promise<LoadResult> {
   const problems = new Problems();
   const { report } = problems;
   const files = new PipelineFiles(await import('yaml'), options, report);
   const root = files.load(options.file, options.profile);
-  if (root === undefined || problems.hasErrors) return { ok: false, diagnostics: problems.all };
+  if (root === undefined || (problems.hasErrors && root.isPartial !== true))
+    return { ok: false, diagnostics: problems.all };
+  if (root.isPartial === true) problems.only = ownMistakes;
   const { spec, document } = root;
   // Loaded only where it is needed: most pipelines are started by hand.
   if (spec.schedule !== undefined)
@@ -100,6 +127,8 @@ class Problems {
   readonly #all: Diagnostic[] = [];
   readonly #seen = new Map<unknown, Set<string>>();
   hasErrors = false;
+  /** Nothing but this is told any more; absent means everything is. */
+  only: ReadonlySet<DiagnosticCode> | undefined;
 
   get all(): readonly Diagnostic[] {
     return this.#all;
@@ -107,6 +136,7 @@ class Problems {
 
   readonly report = (diagnostic: Diagnostic): void => {
     const { range, code, message } = diagnostic;
+    if (this.only?.has(code) === false) return;
     const key = `${code} ${range?.start ?? ''} ${message}`;
     const seen = this.#seen.get(range?.source) ?? new Set<string>();
     this.#seen.set(range?.source, seen);

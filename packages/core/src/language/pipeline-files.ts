@@ -27,6 +27,8 @@ export interface PipelineFile {
   readonly spec: PipelineSpec;
   /** By name of the step that uses it. */
   readonly uses: ReadonlyMap<string, PipelineFile>;
+  /** True when steps were left out because their shape is wrong, so that the mistakes in others are told as well. */
+  readonly isPartial?: boolean;
 }
 
 /** True for a `uses:` that names a pipeline file and not a plugin. */
@@ -130,11 +132,11 @@ export class PipelineFiles {
       isRight &&= diagnostic.severity !== 'error';
       this.#report(diagnostic);
     };
-    validateShape(document, report);
+    const broken = validateShape(document, report);
     const uses = this.#readUsed(file, document, chain);
     // What is used is read also when this file has mistakes, so that all of them are told at once.
-    if (!isRight) return undefined;
-    return { file, tree, document, spec: document.value as PipelineSpec, uses }; // The schema has just been checked.
+    if (isRight) return { file, tree, document, spec: document.value as PipelineSpec, uses }; // The schema has just been checked.
+    return broken === undefined || chain.length > 0 ? undefined : makePartial({ file, tree, uses }, broken);
   }
 
   #readUsed(
@@ -181,6 +183,35 @@ export class PipelineFiles {
   }
 }
 
+/** A file without its broken steps; undefined when nothing is left. */
+function makePartial(
+  { file, tree, uses }: Pick<PipelineFile, 'file' | 'tree' | 'uses'>,
+  broken: ReadonlySet<string>,
+): PipelineFile | undefined {
+  const steps = entryOf(tree, 'steps');
+  if (steps?.value.kind !== 'map') return undefined;
+  const left = [...steps.value.entries].filter(([name, { value }]) => {
+    const target = entryOf(value, 'uses')?.value;
+    const isUnread = target?.kind === 'scalar' && isFile(String(target.value)) && !uses.has(name);
+    return !broken.has(name) && !isUnread;
+  });
+  if (left.length === 0) return undefined;
+  const entries = new Map(tree.entries);
+  entries.set('steps', { ...steps, value: { ...steps.value, entries: new Map(left) } });
+  const rest: MapTree = { ...tree, entries };
+  const document = makeDocument(applyDefaults(rest));
+  if (validateValue(pipelineSchema, document.value).length > 0) return undefined;
+  return { file, tree: rest, document, spec: document.value as PipelineSpec, uses, isPartial: true }; // As above.
+}
+
+/** Names of the steps in which all errors are; undefined when one is elsewhere, or there is none. */
+function findBrokenSteps(errors: ReturnType<typeof validateValue>): ReadonlySet<string> | undefined {
+  const names = errors.map(({ instancePath }) => /^\/steps\/([^/]+)/.exec(instancePath)?.[1]);
+  const known = names.filter((name) => name !== undefined);
+  if (known.length === 0 || known.length < names.length) return undefined;
+  return new Set(known.map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~')));
+}
+
 /** Maps whose keys are names that something else refers to. */
 const namedMaps: readonly string[] = ['params', 'inputs', 'outputs', 'pools', 'profiles', 'steps'];
 
@@ -199,13 +230,13 @@ function checkForms(document: ParsedDocument, report: Report): void {
     check(['steps', name, 'matrix'], entryOf(value, 'matrix')?.value);
 }
 
-function validateShape(document: ParsedDocument, report: Report): void {
+/** Tells what is wrong with a file's shape; gives the steps in which all of it is, if that is so. */
+function validateShape(document: ParsedDocument, report: Report): ReadonlySet<string> | undefined {
   const errors = validateValue(pipelineSchema, document.value);
   explainSchemaErrors(errors, document, wording).forEach(report);
   checkForms(document, report);
   const params = entryOf(document.tree, 'params')?.value;
-  if (params?.kind !== 'map') return;
-  for (const [name, { value }] of params.entries) {
+  for (const [name, { value }] of params?.kind === 'map' ? params.entries : []) {
     if (value.kind !== 'scalar' || !isWordLikeTruth(value)) continue;
     report({
       code: 'YAML_WORD',
@@ -215,4 +246,5 @@ function validateShape(document: ParsedDocument, report: Report): void {
       help: `Write true or false, or put the text in quotes.`,
     });
   }
+  return findBrokenSteps(errors);
 }

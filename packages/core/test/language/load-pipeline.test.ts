@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { graphOf } from './support.ts';
+import { graphOf, load } from './support.ts';
 
 const nine = `
 name: support-intents
@@ -38,4 +38,19 @@ test('inputs are wired to the ports that were named', async () => {
   const train = (await graphOf(nine)).byId.get('train');
   expect(train?.needs).toEqual(['hparams', 'init', 'prepare']);
   expect(train?.inputs['weights']).toEqual([{ step: 'init', port: 'weights' }]);
+});
+
+test('a step of a wrong shape hides neither mistakes in other steps nor makes any of them look wrong', async () => {
+  const text = nine
+    .replace('uses: select,', 'uses: selekt,')
+    .replace('{ uses: evaluate,', '{ uses: evaluate, timeout: long,')
+    .replace('deploy: { uses: deploy,', 'deploy: { uses: deploy, retry: { attempt: 3 },')
+    .replace('source: data', 'sourc: data');
+  const { diagnostics } = await load(text);
+  expect(diagnostics.map(({ code }) => code).sort()).toEqual([
+    'PARAM_UNKNOWN',
+    'PLUGIN_UNKNOWN',
+    'UNKNOWN_KEY',
+    'WRONG_TYPE',
+  ]);
 });
