@@ -1,39 +1,18 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rig } from '@joyul/testing';
 import type { Running } from '@joyul/testing';
 import { expect, test } from 'vitest';
+import { startWorker } from '../../packages/core/test/store/start-worker.ts';
+import type { EndedWorker } from '../../packages/core/test/store/start-worker.ts';
 
 const worker = join(import.meta.dirname, 'cache-worker.ts');
 
-interface Ended {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(
-  mode: 'run' | 'gc',
-  dir: string,
-  seconds: number,
-): { kill(): void; readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [worker, mode, dir, String(seconds)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
-  const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (exitCode) => {
-      resolve({ exitCode, stdout, stderr });
-    });
-  });
-  return { kill: () => child.kill('SIGKILL'), ended };
-}
+const start = (mode: 'run' | 'gc', dir: string, seconds: number): ReturnType<typeof startWorker> =>
+  startWorker(worker, [mode, dir, String(seconds)]);
 
 /** What a process counted. */
-const countsOf = ({ stdout }: Ended): Readonly<Record<string, number>> =>
+const countsOf = ({ stdout }: EndedWorker): Readonly<Record<string, number>> =>
   JSON.parse(stdout) as Readonly<Record<string, number>>; // The worker's format.
 
 /** Nothing in the store is damaged, and no record names what is gone. */

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Reservations } from '../../src/store/reservation.ts';
 import { realPlatform } from '../../src/util/platform.ts';
 import type { Platform } from '../../src/util/platform.ts';
+import { startWorker } from './start-worker.ts';
 
 function makeFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'joyul-reserve-'));
@@ -104,26 +104,9 @@ test('close removes what was released', () => {
   expect(ticketsIn(dir)).toEqual([]);
 });
 
-interface Ended {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** A process that reserves over and over. */
-function start(dir: string, seconds: number): { kill(): void; readonly ended: Promise<Ended> } {
-  const file = join(import.meta.dirname, 'reservation-worker.ts');
-  const child = spawn(process.execPath, [file, dir, String(seconds)], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
-  const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (exitCode) => {
-      resolve({ exitCode, stdout, stderr });
-    });
-  });
-  return { kill: () => child.kill('SIGKILL'), ended };
-}
+const start = (dir: string, seconds: number): ReturnType<typeof startWorker> =>
+  startWorker(join(import.meta.dirname, 'reservation-worker.ts'), [dir, String(seconds)]);
 
 const isSlow = process.env['JOYUL_TEST_SLOW'] === '1';
 
