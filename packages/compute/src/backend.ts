@@ -4,8 +4,8 @@ import type * as Tfjs from '@tensorflow/tfjs-core';
 import { loadBinding } from './native/binding.ts';
 import { compilesFunctions, fasterMatmul, hasFusedNodes } from './probe.ts';
 import type { Program } from './program.ts';
-import { createEagerSession } from './session-eager.ts';
-import { createTensorflowSession } from './session-tensorflow.ts';
+import { createEagerSession } from './eager/session-eager.ts';
+import { createTensorflowSession } from './graph/session-tensorflow.ts';
 import type { Session } from './session.ts';
 
 const require = createRequire(import.meta.url);

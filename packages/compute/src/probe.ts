@@ -7,8 +7,8 @@ import { matMul } from './ops/matmul.ts';
 import { sumRows } from './ops/structure.ts';
 import { Program, tensorsOf } from './program.ts';
 import type { Feeds, Session } from './session.ts';
-import type { WriteOptions } from './graph-def.ts';
-import { createTensorflowSession } from './session-tensorflow.ts';
+import type { WriteOptions } from './graph/graph-def.ts';
+import { createTensorflowSession } from './graph/session-tensorflow.ts';
 
 /** Whether a program has functions to compile. */
 export function hasFusedNodes(program: Program): boolean {

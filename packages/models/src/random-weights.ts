@@ -1,4 +1,4 @@
-import type { WeightSpec } from './bert/bert-weights.ts';
+import type { WeightSpec } from './weight-specs.ts';
 import type { NamedTensor } from './safetensors.ts';
 
 /** A generator of numbers in [0, 1): mulberry32, a 32-bit state, the same everywhere. */

@@ -1,11 +1,5 @@
+import type { WeightSpec } from '../weight-specs.ts';
 import type { BertConfig } from './bert-config.ts';
-
-/** A weight of the encoder: its name in the file (without `bert.`), its shape and how new values are drawn. */
-export interface WeightSpec {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly init: 'normal' | 'zeros' | 'ones';
-}
 
 const linearSpecs = (name: string, outputs: number, inputs: number): readonly WeightSpec[] => [
   { name: `${name}.weight`, shape: [outputs, inputs], init: 'normal' },

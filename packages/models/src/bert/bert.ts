@@ -7,7 +7,6 @@ import {
   gather,
   gelu,
   layerNorm,
-  linear,
   maskedMean,
   mul,
   reshape,
@@ -16,6 +15,8 @@ import {
   transpose,
 } from '@joyul/compute';
 import type { Program, Tensor, Variable } from '@joyul/compute';
+import { ModelWeights } from '../model-weights.ts';
+import type { LayerAdapter } from '../model-weights.ts';
 import type { BertConfig } from './bert-config.ts';
 import { bertWeightSpecs, classifierSpecs } from './bert-weights.ts';
 
@@ -34,9 +35,9 @@ export interface BatchShape {
 /** An encoder whose weights are variables of a program. */
 export class Bert {
   readonly config: BertConfig;
-  readonly #weights: ReadonlyMap<string, Variable>;
+  readonly #weights: ModelWeights;
 
-  private constructor(config: BertConfig, weights: ReadonlyMap<string, Variable>) {
+  private constructor(config: BertConfig, weights: ModelWeights) {
     this.config = config;
     this.#weights = weights;
   }
@@ -50,7 +51,11 @@ export class Bert {
   static declare(
     program: Program,
     config: BertConfig,
-    options: { readonly classes?: number; readonly from?: number } = {},
+    options: {
+      readonly classes?: number;
+      readonly from?: number;
+      readonly adapters?: ReadonlyMap<string, LayerAdapter>;
+    } = {},
   ): Bert {
     const { classes, from } = options;
     const specs = [
@@ -58,30 +63,19 @@ export class Bert {
       ...(classes === undefined ? [] : classifierSpecs(config, classes)),
     ];
     const kept = from === undefined ? specs : specs.filter((spec) => layerIndex(spec.name) >= from);
-    const weights = new Map(kept.map((spec) => [spec.name, program.variable(spec.name, spec.shape)]));
-    return new Bert(config, weights);
+    return new Bert(config, ModelWeights.declare(program, kept, options.adapters));
   }
 
   /** The variables by their names in the file. */
   get weights(): ReadonlyMap<string, Variable> {
-    return this.#weights;
-  }
-
-  #weight(name: string): Variable {
-    const found = this.#weights.get(name);
-    if (found === undefined) throw new Error(`Internal error: the weight ${name} was not declared.`);
-    return found;
-  }
-
-  #linear(x: Tensor, name: string): Tensor {
-    return linear(x, this.#weight(`${name}.weight`), this.#weight(`${name}.bias`));
+    return this.#weights.variables;
   }
 
   #norm(x: Tensor, name: string): Tensor {
     return layerNorm(
       x,
-      this.#weight(`${name}.weight`),
-      this.#weight(`${name}.bias`),
+      this.#weights.get(`${name}.weight`),
+      this.#weights.get(`${name}.bias`),
       this.config.layerNormEpsilon,
     );
   }
@@ -89,9 +83,13 @@ export class Bert {
   /** Token states before the first layer [batch·time, hidden], from ids [batch, time]. */
   embed(ids: Tensor, { batch, time }: BatchShape): Tensor {
     const width = this.config.hiddenSize;
-    const words = gather(this.#weight('embeddings.word_embeddings.weight'), ids); // [batch, time, hidden]
-    const positions = slice(this.#weight('embeddings.position_embeddings.weight'), [0, 0], [time, width]); // [time, hidden]
-    const type = slice(this.#weight('embeddings.token_type_embeddings.weight'), [0, 0], [1, width]); // [1, hidden]
+    const words = gather(this.#weights.get('embeddings.word_embeddings.weight'), ids); // [batch, time, hidden]
+    const positions = slice(
+      this.#weights.get('embeddings.position_embeddings.weight'),
+      [0, 0],
+      [time, width],
+    ); // [time, hidden]
+    const type = slice(this.#weights.get('embeddings.token_type_embeddings.weight'), [0, 0], [1, width]); // [1, hidden]
     const sum = add(words, add(positions, type)); // [batch, time, hidden]
     return this.#norm(reshape(sum, [batch * time, width]), 'embeddings.LayerNorm');
   }
@@ -103,17 +101,20 @@ export class Bert {
     const name = `encoder.layer.${index}`;
     const split = (part: Tensor): Tensor =>
       transpose(reshape(part, [batch, time, heads, headDim]), [0, 2, 1, 3]); // [batch, heads, time, headDim]
-    const query = mul(this.#linear(x, `${name}.attention.self.query`), 1 / Math.sqrt(headDim));
-    const key = this.#linear(x, `${name}.attention.self.key`);
-    const value = this.#linear(x, `${name}.attention.self.value`);
+    const query = mul(this.#weights.linear(x, `${name}.attention.self.query`), 1 / Math.sqrt(headDim));
+    const key = this.#weights.linear(x, `${name}.attention.self.key`);
+    const value = this.#weights.linear(x, `${name}.attention.self.value`);
     const mixed = attention(split(query), split(key), split(value), bias); // [batch, heads, time, headDim]
     const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch * time, width]);
     const attended = this.#norm(
-      add(this.#linear(joined, `${name}.attention.output.dense`), x),
+      add(this.#weights.linear(joined, `${name}.attention.output.dense`), x),
       `${name}.attention.output.LayerNorm`,
     );
-    const inner = gelu(this.#linear(attended, `${name}.intermediate.dense`)); // [batch·time, intermediate]
-    return this.#norm(add(this.#linear(inner, `${name}.output.dense`), attended), `${name}.output.LayerNorm`);
+    const inner = gelu(this.#weights.linear(attended, `${name}.intermediate.dense`)); // [batch·time, intermediate]
+    return this.#norm(
+      add(this.#weights.linear(inner, `${name}.output.dense`), attended),
+      `${name}.output.LayerNorm`,
+    );
   }
 
   /** States after layer `to`−1, from those after layer `from`−1. */
@@ -139,7 +140,7 @@ export class Bert {
 
   /** Logits [batch, classes] of features [batch, hidden]. */
   classify(features: Tensor): Tensor {
-    return this.#linear(features, 'classifier');
+    return this.#weights.linear(features, 'classifier');
   }
 }
 

@@ -24,10 +24,10 @@ import {
   square,
   sum,
   swiglu,
-} from '../src/index.ts';
-import type { SessionOptions, Tensor } from '../src/index.ts';
-import { createTensorflowSession } from '../src/session-tensorflow.ts';
-import { makeTensor } from '../src/ir.ts';
+} from '../../src/index.ts';
+import type { SessionOptions, Tensor } from '../../src/index.ts';
+import { createTensorflowSession } from '../../src/graph/session-tensorflow.ts';
+import { makeTensor } from '../../src/ir.ts';
 
 const native = loadBinding();
 const isMissing = !native.isLoaded;

@@ -1,10 +1,10 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import { eagerKernels } from './eager-kernels.ts';
-import type { Node, TensorData } from './ir.ts';
-import { collectNodes } from './ir.ts';
-import type { Entry, Program, Update } from './program.ts';
-import { tensorsOf } from './program.ts';
-import type { Session } from './session.ts';
+import type { Node, TensorData } from '../ir.ts';
+import { collectNodes } from '../ir.ts';
+import type { Entry, Program, Update } from '../program.ts';
+import { tensorsOf } from '../program.ts';
+import type { Session } from '../session.ts';
 
 type Values = Map<Node, readonly Tfjs.Tensor[]>;
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { writeSavedModel } from './graph-def.ts';
 import type { SavedProgram, WriteOptions } from './graph-def.ts';
-import type { Tensor, TensorData } from './ir.ts';
-import { sizeOf } from './ir.ts';
-import type { Binding, NativeTensor } from './native/binding.ts';
+import type { Tensor, TensorData } from '../ir.ts';
+import { sizeOf } from '../ir.ts';
+import type { Binding, NativeTensor } from '../native/binding.ts';
 import { dtypeNumbers } from './node-def.ts';
-import type { Program } from './program.ts';
-import type { Feeds, Session } from './session.ts';
+import type { Program } from '../program.ts';
+import type { Feeds, Session } from '../session.ts';
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
 export function createTensorflowSession(binding: Binding, program: Program, options: WriteOptions): Session {

@@ -1,4 +1,4 @@
-import type { Node, Tensor } from './ir.ts';
+import type { Node, Tensor } from '../ir.ts';
 import type { NamedAttributes } from './node-def.ts';
 import { attributesOf } from './node-def.ts';
 

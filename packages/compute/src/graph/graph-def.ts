@@ -4,13 +4,13 @@
  * Messages and field numbers are those of tensorflow/core/framework/graph.proto and
  * tensorflow/core/protobuf/{saved_model,meta_graph}.proto.
  */
-import type { Node, Tensor, TensorData, Variable } from './ir.ts';
-import { collectNodes } from './ir.ts';
+import type { Node, Tensor, TensorData, Variable } from '../ir.ts';
+import { collectNodes } from '../ir.ts';
 import { LowPrecision } from './low-precision.ts';
 import type { NamedAttributes } from './node-def.ts';
 import { attributesOf, constantAttributes, functionMessage, nodeMessage } from './node-def.ts';
-import type { Entry, Program, Update } from './program.ts';
-import { tensorsOf } from './program.ts';
+import type { Entry, Program, Update } from '../program.ts';
+import { tensorsOf } from '../program.ts';
 import { bytes, int, message } from './protobuf.ts';
 
 /** Where a run finds the nodes of an entry. */

@@ -3,8 +3,8 @@
  *
  * Messages and field numbers are those of tensorflow/core/framework/{node_def,attr_value,tensor,function}.proto.
  */
-import type { Attributes, DType, FusedBody, Node, Tensor, TensorData } from './ir.ts';
-import { collectNodes } from './ir.ts';
+import type { Attributes, DType, FusedBody, Node, Tensor, TensorData } from '../ir.ts';
+import { collectNodes } from '../ir.ts';
 import { bytes, int, message } from './protobuf.ts';
 
 /** TensorFlow's numbers for element types. */

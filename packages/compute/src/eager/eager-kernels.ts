@@ -1,6 +1,6 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
-import type { FusedBody, Node } from './ir.ts';
-import { collectNodes } from './ir.ts';
+import type { FusedBody, Node } from '../ir.ts';
+import { collectNodes } from '../ir.ts';
 
 /** Computes a node's outputs from its inputs, inside a tidy scope. */
 type Kernel = (
