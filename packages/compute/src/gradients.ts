@@ -14,6 +14,7 @@ import {
   sub,
   where,
 } from './ops/elementwise.ts';
+import { fuse } from './ops/fuse.ts';
 import { batchMatMul, matMul } from './ops/matmul.ts';
 import { logSoftmax, softmax } from './ops/neural.ts';
 import {
@@ -228,16 +229,21 @@ function findNeeded(nodes: readonly Node[], wrt: readonly Tensor[]): ReadonlySet
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor[] {
   const nodes = collectNodes([loss]);
   const needed = findNeeded(nodes, wrt);
-  const found = new Map<Node, (Tensor | undefined)[]>();
+  const found = new Map<Node, (readonly Tensor[])[]>();
   const addTo = (tensor: Tensor, gradient: Tensor): void => {
-    const list = found.get(tensor.node) ?? [];
-    const before = list[tensor.index];
-    list[tensor.index] = before === undefined ? gradient : add(before, gradient);
-    found.set(tensor.node, list);
+    const lists = found.get(tensor.node) ?? [];
+    lists[tensor.index] = [...(lists[tensor.index] ?? []), gradient];
+    found.set(tensor.node, lists);
+  };
+  const sumAt = ({ node, index }: Pick<Tensor, 'node' | 'index'>): Tensor | undefined => {
+    const lists = found.get(node);
+    const total = sumOf(lists?.[index] ?? []);
+    if (lists !== undefined && total !== undefined) lists[index] = [total];
+    return total;
   };
   addTo(loss, scalar(1));
   for (const node of [...nodes].reverse()) {
-    const gradient = found.get(node)?.[0];
+    const gradient = sumAt({ node, index: 0 });
     if (gradient === undefined || !needed.has(node)) continue;
     const sources = sourcesOf(node);
     if (sources.length === 0) continue;
@@ -248,11 +254,13 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor
       if (source !== undefined && result !== undefined && wanted[index] === true) addTo(source, result);
     });
   }
-  return wrt.map(
-    (tensor) =>
-      found.get(tensor.node)?.[tensor.index] ??
-      constant(new Float32Array(sizeOf(tensor.shape)), tensor.shape),
-  );
+  return wrt.map((tensor) => sumAt(tensor) ?? constant(new Float32Array(sizeOf(tensor.shape)), tensor.shape));
+}
+
+/** The sum of gradients, in one pass over them. */
+function sumOf(parts: readonly Tensor[]): Tensor | undefined {
+  if (parts.length < 2) return parts[0];
+  return fuse(parts, (...all) => [all.reduce((left, right) => add(left, right))])[0];
 }
 
 function applyRule(node: Node, gradient: Tensor): readonly (Tensor | undefined)[] {

@@ -48,6 +48,14 @@ export class Program {
   readonly #variables = new Map<string, Variable>();
   readonly #entries = new Map<string, Entry>();
 
+  /** A program of variables and entries that exist already. */
+  static of(variables: readonly Variable[], entries: readonly Entry[]): Program {
+    const program = new Program();
+    for (const variable of variables) program.#variables.set(variable.name, variable);
+    for (const entry of entries) program.#entries.set(entry.name, entry);
+    return program;
+  }
+
   /** Declares a variable; its value comes from `Session.write`. */
   variable(
     name: string,
@@ -111,4 +119,22 @@ export function tensorsOf(update: Update): readonly Tensor[] {
     scaledEpsilon,
     ...(decay === undefined ? [] : [decay]),
   ];
+}
+
+/** The same update of other tensors; its variables stay. */
+export function mapUpdate(update: Update, map: (tensor: Tensor) => Tensor): Update {
+  if (update.kind === 'assign') return { ...update, value: map(update.value) };
+  const { learningRate, beta1Power, beta2Power, scaledEpsilon, decay } = update.rates;
+  return {
+    ...update,
+    gradient: map(update.gradient),
+    rates: {
+      ...update.rates,
+      learningRate: map(learningRate),
+      beta1Power: map(beta1Power),
+      beta2Power: map(beta2Power),
+      scaledEpsilon: map(scaledEpsilon),
+      ...(decay === undefined ? {} : { decay: map(decay) }),
+    },
+  };
 }

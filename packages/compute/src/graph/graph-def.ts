@@ -6,9 +6,15 @@
  */
 import type { Node, Tensor, TensorData, Variable } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
-import { LowPrecision } from './low-precision.ts';
+import { lowerPrecision } from './low-precision.ts';
 import type { NamedAttributes } from './node-def.ts';
-import { attributesOf, constantAttributes, functionMessage, nodeMessage } from './node-def.ts';
+import {
+  attributesOf,
+  castAttributes,
+  constantAttributes,
+  functionMessage,
+  nodeMessage,
+} from './node-def.ts';
 import type { Entry, Program, Update } from '../program.ts';
 import { tensorsOf } from '../program.ts';
 import { bytes, int, message } from './protobuf.ts';
@@ -27,8 +33,8 @@ export interface VariableNames {
   readonly value: string;
   /** … and fetch this to assign it. */
   readonly assigned: string;
-  /** Fetch this to read it. */
-  readonly read: string;
+  /** Fetch this to read it; absent for a weight that is kept in bfloat16 alone. */
+  readonly read?: string;
 }
 
 /** A written program. */
@@ -37,6 +43,8 @@ export interface SavedProgram {
   readonly content: Buffer;
   readonly entries: ReadonlyMap<string, EntryNames>;
   readonly variables: ReadonlyMap<string, VariableNames>;
+  /** Whether products are followed by a bias. */
+  readonly hasBias: boolean;
 }
 
 /** How a program is written. */
@@ -56,23 +64,16 @@ class GraphWriter {
   readonly #functions = new Map<string, string>();
   readonly #variables = new Map<string, string>();
   readonly #options: WriteOptions;
-  readonly #low: LowPrecision | undefined;
   #count = 0;
+  #hasBias = false;
 
   constructor(options: WriteOptions) {
     this.#options = options;
-    this.#low =
-      options.matmul === 'float32'
-        ? undefined
-        : new LowPrecision({
-            add: (op, inputs, attributes) => this.add(op, inputs, attributes),
-            nameOf: (tensor) => this.nameOf(tensor),
-            hasName: (node) => this.#names.has(node),
-          });
   }
 
   /** Adds a node under a name. */
   write(name: string, op: string, inputs: readonly string[], attributes: NamedAttributes): string {
+    this.#hasBias ||= op === 'BiasAdd';
     this.#nodes.push(bytes(1, nodeMessage(name, op, inputs, attributes)));
     return name;
   }
@@ -85,39 +86,53 @@ class GraphWriter {
   /** The name of a tensor, whose node has been written. */
   nameOf(tensor: Tensor): string {
     const name = this.#names.get(tensor.node)?.[tensor.index];
-    if (name !== undefined) return name;
-    const widened = this.#low?.widen(tensor);
-    if (widened === undefined) throw new Error(`Internal error: ${tensor.node.op} was not written.`);
-    this.#names.set(tensor.node, [widened]);
-    return widened;
+    if (name === undefined) throw new Error(`Internal error: ${tensor.node.op} was not written.`);
+    return name;
   }
 
   #setName(node: Node, name: string): void {
     this.#names.set(node, node.outputs.map((_, index) => (index === 0 ? name : `${name}:${index}`))); // prettier-ignore
   }
 
-  writeVariable(variable: Variable, index: number): VariableNames {
+  writeVariable(variable: Variable, index: number): void {
+    const scope = `v${index}`;
     const type = { dtype: { type: variable.dtype } } as const;
-    const typeAndShape = { ...type, shape: { shape: variable.shape } } as const;
-    const handle = this.write(`v${index}`, 'VarHandleOp', [], {
-      ...typeAndShape,
-      shared_name: { text: `v${index}` },
+    const handle = this.write(scope, 'VarHandleOp', [], {
+      ...type,
+      shape: { shape: variable.shape },
+      shared_name: { text: scope },
       container: { text: '' },
     });
-    const value = this.write(`v${index}/value`, 'Placeholder', [], typeAndShape);
-    const assign = this.write(`v${index}/assign`, 'AssignVariableOp', [handle, value], type);
-    const assigned = this.write(`v${index}/assigned`, 'Identity', [value, `^${assign}`], {
-      T: { type: variable.dtype },
-    });
-    // A shape as the result, since fetching the value would copy it back.
-    const done = this.write(`v${index}/done`, 'Shape', [assigned], {
-      T: { type: variable.dtype },
-      out_type: { type: 'int32' },
-    });
-    const read = this.write(`v${index}/read`, 'ReadVariableOp', [handle], type);
     this.#variables.set(variable.name, handle);
-    this.#names.set(variable.node, [read]);
-    return { value, assigned: done, read };
+    this.#names.set(variable.node, [this.write(`${scope}/read`, 'ReadVariableOp', [handle], type)]);
+  }
+
+  /** Writes how values get into variables that hold the same numbers, and out again. */
+  writeAccess(targets: readonly Variable[], index: number): VariableNames {
+    const scope = `a${index}`;
+    const [first] = targets;
+    if (first === undefined) throw new Error('Internal error: a value that goes nowhere.');
+    const dtype = first.dtype === 'bfloat16' ? 'float32' : first.dtype;
+    const type = { T: { type: dtype } } as const;
+    const value = this.write(`${scope}/value`, 'Placeholder', [], {
+      dtype: { type: dtype },
+      shape: { shape: first.shape },
+    });
+    const assigned = targets.map((target) => {
+      const isNarrow = target.dtype !== dtype;
+      const source = isNarrow ? this.add('Cast', [value], castAttributes(dtype, target.dtype)) : value;
+      return this.add('AssignVariableOp', [this.#handleOf(target), source], {
+        dtype: { type: target.dtype },
+      });
+    });
+    const whole = this.write(`${scope}/whole`, 'Identity', [value, ...assigned.map((name) => `^${name}`)], type); // prettier-ignore
+    // A shape as the result, since fetching the value would copy it back.
+    const done = this.write(`${scope}/done`, 'Shape', [whole], { ...type, out_type: { type: 'int32' } });
+    return {
+      value,
+      assigned: done,
+      ...(first.dtype === dtype ? { read: this.nameOf(first) } : {}),
+    };
   }
 
   writeEntry(entry: Entry, index: number): EntryNames {
@@ -147,12 +162,12 @@ class GraphWriter {
   }
 
   #writeNode(node: Node): void {
-    if (this.#names.has(node) || this.#low?.has(node) === true) return;
+    if (this.#names.has(node)) return;
     const [first] = node.inputs;
-    if (node.op === 'Identity' && first !== undefined) this.#writeAlias(node, first);
+    if (node.op === 'Identity' && first !== undefined) this.#names.set(node, [this.nameOf(first)]);
     else if (node.op === 'Const') this.#setName(node, this.#writeConstant(node));
     else if (node.op === 'Fused') this.#writeFused(node);
-    else if (this.#low?.write(node) !== true) {
+    else {
       this.#setName(
         node,
         this.add(
@@ -162,10 +177,6 @@ class GraphWriter {
         ),
       );
     }
-  }
-
-  #writeAlias(node: Node, of: Tensor): void {
-    if (this.#low?.alias(node, of) !== true) this.#names.set(node, [this.nameOf(of)]);
   }
 
   #writeFused(node: Node): void {
@@ -264,6 +275,10 @@ class GraphWriter {
     });
   }
 
+  get hasBias(): boolean {
+    return this.#hasBias;
+  }
+
   /** A SavedModel with one graph, tagged `serve`; 1987 is a GraphDef version of TensorFlow 2.15. */
   finish(): Buffer {
     const functions = [...this.#fusedBodies].map(([name, body]) => bytes(1, functionMessage(name, body)));
@@ -275,12 +290,20 @@ class GraphWriter {
 
 /** Writes a program as a SavedModel and tells the names that runs need. */
 export function writeSavedModel(program: Program, options: WriteOptions): SavedProgram {
+  const { program: written, shadows } =
+    options.matmul === 'float32'
+      ? { program, shadows: new Map<string, Variable>() }
+      : lowerPrecision(program);
   const writer = new GraphWriter(options);
-  const variables = new Map(
-    program.variables.map((variable, index) => [variable.name, writer.writeVariable(variable, index)]),
-  );
+  written.variables.forEach((variable, index) => {
+    writer.writeVariable(variable, index);
+  });
+  const variables = program.variables.map(({ name }, index) => {
+    const holders = [written.findVariable(name), shadows.get(name)].filter((holder) => holder !== undefined);
+    return [name, writer.writeAccess(holders, index)] as const;
+  });
   const entries = new Map(
-    program.entries.map((entry, index) => [entry.name, writer.writeEntry(entry, index)]),
+    written.entries.map((entry, index) => [entry.name, writer.writeEntry(entry, index)]),
   );
-  return { content: writer.finish(), entries, variables };
+  return { content: writer.finish(), entries, variables: new Map(variables), hasBias: writer.hasBias };
 }

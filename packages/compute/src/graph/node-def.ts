@@ -72,6 +72,13 @@ export function constantAttributes(node: Node): NamedAttributes {
   return { dtype: { type: output.dtype }, value: { ...output, data: node.data } };
 }
 
+/** The attributes of a cast. */
+export const castAttributes = (from: DType, to: DType): NamedAttributes => ({
+  SrcT: { type: from },
+  DstT: { type: to },
+  Truncate: { bool: false },
+});
+
 /** Attributes of each operation in TensorFlow's registry, from those of our node. */
 type AttributeRule = (node: Node, attributes: Attributes) => Readonly<Record<string, Attribute>>;
 
@@ -87,11 +94,7 @@ const rules: Readonly<Record<string, AttributeRule>> = {
   Sum: reduction,
   Mean: reduction,
   Max: reduction,
-  Cast: (node) => ({
-    SrcT: { type: inputType(node) },
-    DstT: { type: node.outputs[0]?.dtype ?? 'float32' },
-    Truncate: { bool: false },
-  }),
+  Cast: (node) => castAttributes(inputType(node), node.outputs[0]?.dtype ?? 'float32'),
   Reshape: (node) => ({ T: { type: inputType(node) }, Tshape: { type: 'int32' } }),
   Transpose: (node) => ({ T: { type: inputType(node) }, Tperm: { type: 'int32' } }),
   Slice: (node) => ({ T: { type: inputType(node) }, Index: { type: 'int32' } }),

@@ -9,6 +9,7 @@ import { sizeOf } from '../ir.ts';
 import type { Binding, NativeTensor } from '../native/binding.ts';
 import { dtypeNumbers } from './node-def.ts';
 import type { Program } from '../program.ts';
+import { configVariable, makeSessionConfig } from './session-config.ts';
 import type { Feeds, Session } from '../session.ts';
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
@@ -93,7 +94,11 @@ export function createTensorflowSession(binding: Binding, program: Program, opti
       const results = call(
         [],
         [],
-        names.map((name) => lookUp(saved.variables, name).read),
+        names.map((name) => {
+          const { read } = lookUp(saved.variables, name);
+          if (read === undefined) throw new Error(`Internal error: ${name} is kept in bfloat16 only.`);
+          return read;
+        }),
       );
       await yieldToEvents();
       return Object.fromEntries(
@@ -121,6 +126,7 @@ function loadModel(binding: Binding, saved: SavedProgram): number {
   const folder = mkdtempSync(join(tmpdir(), 'joyul-graph-'));
   try {
     writeFileSync(join(folder, 'saved_model.pb'), saved.content);
+    process.env[configVariable] = makeSessionConfig(saved);
     return binding.loadSavedModel(folder, 'serve,');
   } catch (error) {
     // TensorFlow's message names the node, whose name starts with its operation.

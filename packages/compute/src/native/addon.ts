@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 export const tensorflowVersion = '2.15.1';
 
 /** Names the platform, TensorFlow and tfjs-node that one built addon is for, and how it was built. */
-export const addonName = `tfjs-node-4.22.0-copying-tensorflow-${tensorflowVersion}-${process.platform}-${process.arch}`;
+export const addonName = `tfjs-node-4.22.0-configured-tensorflow-${tensorflowVersion}-${process.platform}-${process.arch}`;
 
 /** A wheel on the Python package index that holds TensorFlow's C library for one platform. */
 export interface Wheel {

@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { downloadFile, extractZip, listPypiFiles } from '@joyul/sources';
+import { configVariable } from '../graph/session-config.ts';
 import { addonIn, addonName, cacheDir, findAddon, findTfjsNode, tensorflowVersion, wheels } from './addon.ts';
 
 const exec = promisify(execFile);
@@ -67,13 +68,17 @@ async function downloadWheel(folder: string): Promise<string> {
 }
 
 /**
- * Read before the addon's own sources: tensors get a copy of the data instead of sharing the memory of JavaScript.
+ * Read before the addon's own sources. Tensors get a copy of the data instead of sharing the memory of JavaScript.
  *
  * tfjs-node lends a typed array's memory to TensorFlow and gives it back in a callback. TensorFlow calls that on
  * whichever of its threads lets go of the tensor last, and giving back from another thread than Node's destroys
  * V8's memory: a run in a few hundred ends with `free(): invalid pointer`.
+ *
+ * Sessions get a configuration, which tfjs-node has no way to give.
  */
-const copyingHeader = `#include <cstring>
+const ownHeader = `#include <cstdlib>
+#include <cstring>
+#include <string>
 #include "tensorflow/c/c_api.h"
 static inline TF_Tensor* CopyTensor(TF_DataType type, const int64_t* dims, int rank, void* data, size_t size,
                                     void (*give_back)(void*, size_t, void*), void* argument) {
@@ -83,6 +88,18 @@ static inline TF_Tensor* CopyTensor(TF_DataType type, const int64_t* dims, int r
   return tensor;
 }
 #define TF_NewTensor CopyTensor
+static inline TF_SessionOptions* NewConfiguredOptions() {
+  TF_SessionOptions* options = TF_NewSessionOptions();
+  const char* digits = std::getenv("${configVariable}");
+  std::string config;
+  for (const char* at = digits; at != nullptr && at[0] != 0 && at[1] != 0; at += 2)
+    config.push_back(static_cast<char>(std::stoi(std::string(at, 2), nullptr, 16)));
+  TF_Status* status = TF_NewStatus();
+  TF_SetConfig(options, config.data(), config.size(), status);
+  TF_DeleteStatus(status);
+  return options;
+}
+#define TF_NewSessionOptions NewConfiguredOptions
 `;
 
 async function compile(compiler: string, target: string, unpacked: string, sources: string): Promise<void> {
@@ -96,8 +113,8 @@ async function compile(compiler: string, target: string, unpacked: string, sourc
       : ['-shared', '-fPIC', '-Wl,-rpath,$ORIGIN/../../deps/lib'];
   const headers = require('node-api-headers') as { readonly include_dir: string }; // Its documented export.
   const includes = [headers.include_dir, join(unpacked, 'include'), sources].map((folder) => `-I${folder}`);
-  const header = join(unpacked, 'copy_tensor.h');
-  await writeFile(header, copyingHeader);
+  const header = join(unpacked, 'own.h');
+  await writeFile(header, ownHeader);
   const inputs = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, 'binding', name));
   const options = ['-std=c++17', '-O2', '-w', '-DNAPI_VERSION=8', ...includes, '-include', header];
   await exec(

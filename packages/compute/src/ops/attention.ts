@@ -5,7 +5,7 @@ import { fuse } from './fuse.ts';
 import { batchMatMul } from './matmul.ts';
 import { softmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
-import { concat, reshape, slice, sum, withGradient } from './structure.ts';
+import { concat, keptAsOperand, reshape, slice, sum, transpose, withGradient } from './structure.ts';
 
 /** Added to a score where attention is forbidden: far below any score, and still finite. */
 const forbidden = -1e9;
@@ -25,7 +25,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor
   const folded = [batch, groups, (heads / groups) * time, headDim];
   const queries = reshapeTo(q, folded);
   const scores = reshapeTo(batchMatMul(queries, k, { transposeB: true }), [batch, heads, time, keys]);
-  const probabilities = reshapeTo(softmax(add(scores, bias)), [...folded.slice(0, 3), keys]);
+  const probabilities = keptAsOperand(reshapeTo(softmax(add(scores, bias)), [...folded.slice(0, 3), keys]));
   const mixed = withGradient(batchMatMul(probabilities, v), [queries, k, v], (gradient, needed) => {
     const gradientV =
       needed[2] === true ? batchMatMul(probabilities, gradient, { transposeA: true }) : undefined;
@@ -46,6 +46,61 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor
 
 const reshapeTo = (x: Tensor, shape: readonly number[]): Tensor =>
   x.shape.every((length, axis) => length === shape[axis]) ? x : reshape(x, shape);
+
+/** How rows of tokens lie in heads: x is [batch·time, heads·headDim]. */
+export interface HeadShape {
+  readonly batch: number;
+  readonly time: number;
+  readonly heads: number;
+  readonly headDim: number;
+}
+
+/**
+ * Rows [batch·time, heads·headDim] as heads [batch, heads, time, headDim], rotated and scaled on the way when asked.
+ */
+export function splitHeads(
+  x: Tensor,
+  { batch, time, heads, headDim }: HeadShape,
+  options: { readonly rope?: RopeTables; readonly scale?: number } = {},
+): Tensor {
+  const { rope: tables, scale = 1 } = options;
+  const inputs: readonly Tensor[] = tables === undefined ? [] : [tables.cosine, tables.sine];
+  const [output] = fuse<readonly Tensor[], readonly [Tensor]>(
+    [x, ...inputs],
+    (...[rows = x, cosine, sine]) => {
+      const apart = transpose(reshape(rows, [batch, time, heads, headDim]), [0, 2, 1, 3]);
+      const turned = turn(apart, cosine, sine, false);
+      return [scale === 1 ? turned : mul(turned, scale)];
+    },
+  );
+  return withGradient(output, [x], (gradient) =>
+    fuse<readonly Tensor[], readonly [Tensor]>(
+      [gradient, ...inputs],
+      (...[outer = gradient, cosine, sine]) => {
+        const turned = turn(scale === 1 ? outer : mul(outer, scale), cosine, sine, true);
+        return [reshape(transpose(turned, [0, 2, 1, 3]), x.shape)];
+      },
+    ),
+  );
+}
+
+/** Heads [batch, heads, time, headDim] as rows [batch·time, heads·headDim]. */
+export function joinHeads(x: Tensor): Tensor {
+  const [batch = 0, heads = 0, time = 0, headDim = 0] = x.shape;
+  const [output] = fuse(
+    [x],
+    (states) => [reshape(transpose(states, [0, 2, 1, 3]), [batch * time, heads * headDim])] as const,
+  );
+  return withGradient(output, [x], (gradient) =>
+    fuse(
+      [gradient],
+      (outer) => [transpose(reshape(outer, [batch, time, heads, headDim]), [0, 2, 1, 3])] as const,
+    ),
+  );
+}
+
+const turn = (x: Tensor, cosine: Tensor | undefined, sine: Tensor | undefined, isBack: boolean): Tensor =>
+  cosine === undefined || sine === undefined ? x : rotate(x, cosine, sine, isBack);
 
 /** 0 on and below the diagonal, forbidden above it: [1, 1, time, time], so that no token sees a later one. */
 export function causalBias(time: number): Tensor {

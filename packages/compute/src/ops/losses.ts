@@ -1,10 +1,11 @@
 import type { Tensor } from '../ir.ts';
-import { makeNode, scalar } from '../ir.ts';
-import { add, cast, exp, mul, notEqual, sub, where } from './elementwise.ts';
+import { constant, makeNode, scalar } from '../ir.ts';
+import { add, cast, div, equal, exp, log, mul, notEqual, sub, where } from './elementwise.ts';
+import { fuse } from './fuse.ts';
 import { matMul } from './matmul.ts';
 import { logSoftmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
-import { concat, gather, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
+import { concat, gather, max, mean, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
 
 /** Settings of the cross-entropy. */
 export interface CrossEntropyOptions {
@@ -82,17 +83,75 @@ function smoothLosses(logits: Tensor, labels: Tensor, smoothing: number, classes
 export interface HeadCrossEntropyOptions {
   /** Rows with this label do not count; the default is −100. */
   readonly ignoreLabel?: number;
+  /** ε: the target is 1−ε on the label and ε/vocabulary on each token (Szegedy et al. 2016); the default is 0. */
+  readonly labelSmoothing?: number;
   /** A weight for each row [rows]; absent means 1. */
   readonly rowWeights?: Tensor;
-  /** Rows whose logits exist at the same time; the default is 128. */
+  /** Rows whose logits exist at the same time; the default takes about 128 MB for them. */
   readonly chunkRows?: number;
+}
+
+const chunkElements = 1 << 25;
+
+/** Rows of logits [rows, vocabulary] in chunks of about 128 MB. */
+const defaultChunk = (vocabulary: number): number =>
+  Math.max(128, Math.floor(chunkElements / vocabulary / 128) * 128);
+
+/** Logits of some rows, and what their loss needs in both directions. */
+interface LossChunk {
+  readonly states: Tensor;
+  /** [rows, vocabulary] */
+  readonly logits: Tensor;
+  /** 1 at the label, [vocabulary] against [rows, 1]. */
+  readonly labels: Tensor;
+  /** The largest logit and Σ exp(logit − largest), each [rows, 1]. */
+  readonly largest: Tensor;
+  readonly sum: Tensor;
+  /** [rows, 1] */
+  readonly weights: Tensor;
+}
+
+/** Tokens' numbers [vocabulary] = labels [rows, 1], as numbers. */
+const isLabel = (labels: Tensor, vocabulary: number): Tensor =>
+  cast(equal(constant(Int32Array.from({ length: vocabulary }, (_, token) => token), [1, vocabulary], 'int32'), labels), 'float32'); // prettier-ignore
+
+/** Σ wᵢ·lossᵢ of one chunk, shape []. */
+function chunkLoss(
+  chunk: Omit<LossChunk, 'largest' | 'sum'>,
+  smoothing: number,
+): readonly [Tensor, LossChunk] {
+  const vocabulary = lengthOf(chunk.logits, 1);
+  const [loss, largest, total] = fuse([chunk.logits, chunk.labels], (logits, labels) => {
+    const top = max(logits, [1], true); // [rows, 1]
+    const powers = sum(exp(sub(logits, top)), [1], true); // [rows, 1]
+    const found = sum(mul(logits, isLabel(labels, vocabulary)), [1], true); // [rows, 1]
+    const target =
+      smoothing === 0 ? found : add(mul(found, 1 - smoothing), mul(mean(logits, [1], true), smoothing));
+    return [sub(add(log(powers), top), target), top, powers] as const;
+  });
+  return [sum(mul(loss, chunk.weights)), { ...chunk, largest, sum: total }];
+}
+
+/** The gradient of the logits [rows, vocabulary]: w·g·(softmax − target). */
+function chunkGradient(chunk: LossChunk, gradient: Tensor, smoothing: number): Tensor {
+  const vocabulary = lengthOf(chunk.logits, 1);
+  const { logits, labels, largest, sum: total, weights } = chunk;
+  return fuse(
+    [logits, labels, largest, total, mul(weights, gradient)],
+    (values, numbers, top, powers, factor) => {
+      const probabilities = mul(exp(sub(values, top)), div(factor, powers));
+      const target = mul(isLabel(numbers, vocabulary), mul(factor, 1 - smoothing));
+      const rest = sub(probabilities, target);
+      return [smoothing === 0 ? rest : sub(rest, mul(factor, smoothing / vocabulary))] as const;
+    },
+  )[0];
 }
 
 /**
  * −log softmax(x·Wᵀ)[label] for states x [rows, hidden], a head W [vocabulary, hidden] and labels [rows], int32.
  *
- * The logits of all rows would be the largest tensor of a language model. They are made for some rows at a time,
- * and the gradients of x and W with them, so that neither logits nor their gradients are kept.
+ * The logits are the largest tensors of a language model: they are made for some rows at a time, and each is read
+ * twice, by the loss and by the gradient, without ever becoming probabilities in memory.
  */
 export function headCrossEntropy(
   x: Tensor,
@@ -100,35 +159,35 @@ export function headCrossEntropy(
   labels: Tensor,
   options: HeadCrossEntropyOptions = {},
 ): CrossEntropy {
-  const { ignoreLabel = -100, rowWeights, chunkRows = 128 } = options;
   const [rows = 0, hidden = 0] = x.shape;
-  const counts = notEqual(labels, ignoreLabel);
-  const safe = where(counts, labels, scalar(0, 'int32'));
-  const weights =
-    rowWeights === undefined ? cast(counts, 'float32') : mul(cast(counts, 'float32'), rowWeights);
+  const { ignoreLabel = -100, labelSmoothing = 0, rowWeights } = options;
+  const { chunkRows = defaultChunk(lengthOf(head, 0)) } = options;
+  const counts = cast(notEqual(labels, ignoreLabel), 'float32');
+  const weights = rowWeights === undefined ? counts : mul(counts, rowWeights);
   const chunks = Array.from({ length: Math.ceil(rows / chunkRows) }, (_, index) => {
     const begin = index * chunkRows;
     const count = Math.min(chunkRows, rows - begin);
-    const states = slice(x, [begin, 0], [count, hidden]);
-    const weight = slice(weights, [begin], [count]);
+    const part = (tensor: Tensor): Tensor => reshape(slice(tensor, [begin], [count]), [count, 1]);
+    const states = rows === count ? x : slice(x, [begin, 0], [count, hidden]);
     const logits = matMul(states, head, { transposeB: true }); // [count, vocabulary]
-    const { losses, backprop } = sparseCrossEntropy(logits, slice(safe, [begin], [count]));
-    return { states, total: sum(mul(losses, weight)), backprop: mul(backprop, reshape(weight, [count, 1])) };
+    return chunkLoss({ states, logits, labels: part(labels), weights: part(weights) }, labelSmoothing);
   });
-  const total = chunks.map((chunk) => chunk.total).reduce((left, right) => add(left, right));
+  const total = chunks.map(([loss]) => loss).reduce((left, right) => add(left, right));
   return {
     weight: sum(weights),
     total: withGradient(total, [x, head], (gradient, needed) => {
-      const toStates = chunks.map(({ backprop }) => matMul(backprop, head));
+      const parts = chunks.map(([, chunk]) => ({
+        states: chunk.states,
+        toLogits: chunkGradient(chunk, gradient, labelSmoothing),
+      }));
+      const join = (tensors: readonly Tensor[]): Tensor | undefined =>
+        tensors.length === 1 ? tensors[0] : concat(tensors, 0);
       return [
-        needed[0] === true ? mul(concat(toStates, 0), gradient) : undefined,
+        needed[0] === true ? join(parts.map(({ toLogits }) => matMul(toLogits, head))) : undefined,
         needed[1] === true
-          ? mul(
-              chunks
-                .map(({ backprop, states }) => matMul(backprop, states, { transposeA: true }))
-                .reduce((left, right) => add(left, right)),
-              gradient,
-            )
+          ? parts
+              .map(({ toLogits, states }) => matMul(toLogits, states, { transposeA: true }))
+              .reduce((left, right) => add(left, right))
           : undefined,
       ];
     }),

@@ -14,6 +14,12 @@ export function logSoftmax(x: Tensor): Tensor {
   return makeTensor('LogSoftmax', [x], x.shape, x.dtype);
 }
 
+/** x + y of equal shapes, in one pass: where a layer's result joins the states that went around it. */
+export function addResidual(x: Tensor, y: Tensor): Tensor {
+  const [total] = fuse([x, y], (left, right) => [add(left, right)] as const);
+  return withGradient(total, [x, y], (gradient) => [gradient, gradient]);
+}
+
 /** γ·(x−μ)/√(σ²+ε) + β over the last axis of x [rows, width] (Ba et al. 2016). */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
   const [output, average, inverse] = fuse([x, gamma, beta], (states, scale, shift) => {

@@ -111,6 +111,11 @@ export function argMax(x: Tensor): Tensor {
   );
 }
 
+/** x as it is; with products in bfloat16 it is kept in bfloat16 for all its readers, of which some are products. */
+export function keptAsOperand(x: Tensor): Tensor {
+  return makeTensor('Identity', [x], x.shape, x.dtype, { isOperand: true });
+}
+
 /** x as it is, but no gradient flows through it. */
 export function stopGradient(x: Tensor): Tensor {
   return makeTensor('Identity', [x], x.shape, x.dtype, {}, { custom: { inputs: [], backward: () => [] } });

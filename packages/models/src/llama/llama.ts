@@ -2,19 +2,18 @@
  * The Llama decoder (Touvron et al. 2023), as Hugging Face's LlamaForCausalLM computes it.
  */
 import {
-  add,
+  addResidual,
   attention,
   causalBias,
   gather,
   headCrossEntropy,
   makeRopeTables,
+  joinHeads,
   matMul,
-  mul,
   reshape,
   rmsNorm,
-  rope,
+  splitHeads,
   swiglu,
-  transpose,
 } from '@joyul/compute';
 import type { CrossEntropy, Program, RopeTables, Tensor, Variable } from '@joyul/compute';
 import type { BatchShape } from '../bert/bert.ts';
@@ -71,22 +70,24 @@ export class Llama {
     const { heads, keyValueHeads, headDim, rmsNormEpsilon: epsilon } = this.config;
     const weights = this.#weights;
     const name = `model.layers.${index}`;
-    const split = (part: Tensor, count: number): Tensor =>
-      transpose(reshape(part, [batch, time, count, headDim]), [0, 2, 1, 3]); // [batch, count, time, headDim]
+    const apart = { batch, time, headDim };
     const normed = rmsNorm(x, weights.get(`${name}.input_layernorm.weight`), epsilon);
-    const query = split(weights.linear(normed, `${name}.self_attn.q_proj`), heads);
-    const key = split(weights.linear(normed, `${name}.self_attn.k_proj`), keyValueHeads);
-    const value = split(weights.linear(normed, `${name}.self_attn.v_proj`), keyValueHeads);
-    const scaled = mul(rope(query, context.rope), 1 / Math.sqrt(headDim));
-    const mixed = attention(scaled, rope(key, context.rope), value, context.bias); // [batch, heads, time, headDim]
-    const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch * time, heads * headDim]);
-    const attended = add(x, weights.linear(joined, `${name}.self_attn.o_proj`));
+    const [query, key, value] = (['q_proj', 'k_proj', 'v_proj'] as const).map((projection) =>
+      weights.linear(normed, `${name}.self_attn.${projection}`),
+    ) as [Tensor, Tensor, Tensor]; // One for each.
+    const mixed = attention(
+      splitHeads(query, { ...apart, heads }, { rope: context.rope, scale: 1 / Math.sqrt(headDim) }),
+      splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope }),
+      splitHeads(value, { ...apart, heads: keyValueHeads }),
+      context.bias,
+    ); // [batch, heads, time, headDim]
+    const attended = addResidual(x, weights.linear(joinHeads(mixed), `${name}.self_attn.o_proj`));
     const inner = rmsNorm(attended, weights.get(`${name}.post_attention_layernorm.weight`), epsilon);
     const activated = swiglu(
       weights.linear(inner, `${name}.mlp.gate_proj`),
       weights.linear(inner, `${name}.mlp.up_proj`),
     ); // [batch·time, intermediate]
-    return add(attended, weights.linear(activated, `${name}.mlp.down_proj`));
+    return addResidual(attended, weights.linear(activated, `${name}.mlp.down_proj`));
   }
 
   /** States after layer `to`−1, from those after layer `from`−1. */
