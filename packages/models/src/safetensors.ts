@@ -4,10 +4,12 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { toFloat32 } from './number-formats.ts';
 import type { StoredType } from './number-formats.ts';
 import { bytesPerElement } from './number-formats.ts';
+import { countElements, loadTensors, readPart } from './tensors.ts';
+import type { LazyTensor, NamedTensor } from './tensors.ts';
+import { WeightsError } from './weights-error.ts';
 
 /** Where a tensor lies in a file. */
 export interface StoredTensor {
@@ -17,21 +19,6 @@ export interface StoredTensor {
   /** From the start of the file. */
   readonly offset: number;
   readonly sizeBytes: number;
-}
-
-/** A tensor in memory. */
-export interface NamedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** A file is not what safetensors says; the message names the file and the tensor. */
-export class WeightsError extends Error {
-  constructor(file: string, message: string) {
-    super(`${basename(file)}: ${message}`);
-    this.name = 'WeightsError';
-  }
 }
 
 const maxHeaderBytes = 100_000_000;
@@ -55,7 +42,7 @@ function parseEntry(
   const lengths = shape.map(Number);
   const [begin = 0, end = 0] = offsets.map(Number);
   const type = dtype as StoredType; // One of the keys, as just checked.
-  const sizeBytes = lengths.reduce((product, length) => product * length, 1) * bytesPerElement[type];
+  const sizeBytes = countElements(lengths) * bytesPerElement[type];
   if (end - begin !== sizeBytes)
     throw new WeightsError(
       file,
@@ -98,24 +85,21 @@ export async function listTensors(file: string): Promise<readonly StoredTensor[]
   }
 }
 
+/** The tensors of a file; each is read when it is asked for. */
+export async function openTensors(file: string): Promise<readonly LazyTensor[]> {
+  return (await listTensors(file)).map((stored) => ({
+    name: stored.name,
+    shape: stored.shape,
+    readData: async () => toFloat32(await readPart(file, stored, `the tensor ${stored.name}`), stored.dtype),
+  }));
+}
+
 /** The tensors of a file as 32-bit floats; `wanted` keeps a name by returning true, absent means all. */
 export async function readTensors(
   file: string,
   wanted: (name: string) => boolean = () => true,
 ): Promise<readonly NamedTensor[]> {
-  const handle = await open(file);
-  try {
-    const tensors: NamedTensor[] = [];
-    for (const stored of await readHeader(handle, file)) {
-      if (!wanted(stored.name)) continue;
-      const raw = new Uint8Array(stored.sizeBytes);
-      await handle.read(raw, 0, stored.sizeBytes, stored.offset);
-      tensors.push({ name: stored.name, shape: stored.shape, data: toFloat32(raw, stored.dtype) });
-    }
-    return tensors;
-  } finally {
-    await handle.close();
-  }
+  return loadTensors((await openTensors(file)).filter((tensor) => wanted(tensor.name)));
 }
 
 /**

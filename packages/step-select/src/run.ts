@@ -6,10 +6,10 @@ import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { crossValidateProbe, nearestNeighbours, wilsonInterval } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
-import { blockOf, openModel, writeModel } from '@joyul/models';
-import type { ModelFolder } from '@joyul/models';
+import { blockOf, writeModel } from '@joyul/models';
+import type { BertFolder } from '@joyul/models';
 import { SourceError, digestFile, fetchFirst, findModelFolder } from '@joyul/sources';
-import { encodeFeatures, encodeRows } from '@joyul/training';
+import { encodeFeatures, encodeRows, openEncoder } from '@joyul/training';
 import type { SelectParams } from './index.ts';
 
 type Candidate = SelectParams['candidates'][number];
@@ -24,7 +24,7 @@ interface Scored {
   readonly candidate: Candidate;
   readonly resolved: string;
   readonly sha256: string;
-  readonly model: ModelFolder;
+  readonly model: BertFolder;
   readonly layers: number;
   readonly weights: number;
   readonly probe: number;
@@ -100,7 +100,7 @@ async function score(
 ): Promise<Scored> {
   const { params, backend, signal, emit } = context;
   const { folder, resolved, sha256 } = await fetchModel(candidate, context);
-  const model = await openModel(folder);
+  const model = await openEncoder(folder);
   const layers = Math.min(candidate.layers ?? model.config.layers, model.config.layers);
   const tokenizer = await openTokenizer(folder);
   const examples = encodeRows(rows, tokenizer, labels, params.max_length);
@@ -144,7 +144,7 @@ const isKept = (name: string, layers: number): boolean => {
   return layer === undefined || Number(layer) < layers;
 };
 
-async function countWeights(model: ModelFolder, layers: number): Promise<number> {
+async function countWeights(model: BertFolder, layers: number): Promise<number> {
   const tensors = await model.readTensors((name) => isKept(name, layers));
   return [...tensors.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
 }
