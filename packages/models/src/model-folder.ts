@@ -1,5 +1,5 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parseBertConfig } from './bert/bert-config.ts';
 import type { BertConfig } from './bert/bert-config.ts';
 import { bertBlocks, bertWeightSpecs, canonicalName } from './bert/bert-weights.ts';
@@ -9,15 +9,20 @@ import { listLlamaTensors, makeLlamaJson } from './gguf/gguf-llama.ts';
 import { parseLlamaConfig } from './llama/llama-config.ts';
 import type { LlamaConfig } from './llama/llama-config.ts';
 import { llamaBlocks, llamaWeightSpecs } from './llama/llama-weights.ts';
-import { openTensors } from './safetensors.ts';
+import { findGguf } from './model-places.ts';
+import { ModelConfigError } from './model-config.ts';
 import { countElements, loadTensors } from './tensors.ts';
 import type { LazyTensor, NamedTensor } from './tensors.ts';
 import type { WeightSpec } from './weight-specs.ts';
 import { WeightsError } from './weights-error.ts';
+import { openWeights } from './weights-files.ts';
+import type { FolderWeights } from './weights-files.ts';
 
 interface OpenedModel {
-  /** The folder with the model's files. */
-  readonly dir: string;
+  /** The folder with the model's files, or its GGUF file. */
+  readonly path: string;
+  /** The files with its weights. */
+  readonly files: readonly string[];
   /** `config.json` as it is; of a GGUF file, what its metadata says in the same terms. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
   /** From the input to the head. */
@@ -47,10 +52,13 @@ export interface LlamaFolder extends OpenedModel {
 /** A model on this machine, opened; weights are read when they are asked for. */
 export type ModelFolder = BertFolder | LlamaFolder;
 
-const weightsFile = 'model.safetensors';
-
 async function readJson(file: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>; // Fields are checked where they are used.
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text) as Record<string, unknown>; // Fields are checked where they are used.
+  } catch {
+    throw new ModelConfigError(['It is not JSON.'], basename(file));
+  }
 }
 
 function parseLabels(config: Readonly<Record<string, unknown>>): readonly string[] {
@@ -75,7 +83,7 @@ function takeWeights(
     if (shape.join() !== spec.shape.join())
       throw new WeightsError(
         file,
-        `the weight ${spec.name} has the shape [${shape.join(', ')}], but config.json needs [${spec.shape.join(', ')}].`,
+        `the weight ${spec.name} has the shape [${shape.join(', ')}], but ${basename(file).endsWith('.gguf') ? 'its metadata' : 'config.json'} needs [${spec.shape.join(', ')}].`,
       );
   }
   const isUsed = (name: string): boolean => known.has(name) || blockOf(name) === 'classifier';
@@ -91,19 +99,19 @@ function takeWeights(
 }
 
 function makeLlama(
-  where: { readonly dir: string; readonly file: string },
   rawConfig: OpenedModel['rawConfig'],
   config: LlamaConfig,
-  stored: readonly LazyTensor[],
+  weights: FolderWeights & { readonly path: string },
 ): LlamaFolder {
   return {
-    dir: where.dir,
+    path: weights.path,
+    files: weights.files,
     architecture: 'llama',
     config,
     rawConfig,
     blocks: llamaBlocks(config),
     labels: parseLabels(rawConfig),
-    ...takeWeights(where.file, stored, llamaWeightSpecs(config)),
+    ...takeWeights(weights.file, weights.tensors, llamaWeightSpecs(config)),
   };
 }
 
@@ -111,36 +119,49 @@ async function openGguf(file: string): Promise<ModelFolder> {
   const header = await readGgufHeader(file);
   const rawConfig = makeLlamaJson(file, header);
   const config = parseLlamaConfig(rawConfig, basename(file));
-  return makeLlama({ dir: dirname(file), file }, rawConfig, config, listLlamaTensors(file, header, config));
+  return makeLlama(rawConfig, config, {
+    path: file,
+    file,
+    files: [file],
+    tensors: listLlamaTensors(file, header, config),
+  });
+}
+
+async function openBert(dir: string, rawConfig: OpenedModel['rawConfig']): Promise<BertFolder> {
+  const config = parseBertConfig(rawConfig);
+  const { file, files, tensors } = await openWeights(dir);
+  const stored = tensors.map((tensor) => ({ ...tensor, name: canonicalName(tensor.name) }));
+  return {
+    path: dir,
+    files,
+    architecture: 'bert',
+    config,
+    rawConfig,
+    blocks: bertBlocks(config),
+    labels: parseLabels(rawConfig),
+    ...takeWeights(file, stored, bertWeightSpecs(config)),
+  };
 }
 
 async function openHuggingFace(dir: string): Promise<ModelFolder> {
   const rawConfig = await readJson(join(dir, 'config.json'));
-  const file = join(dir, weightsFile);
-  if (rawConfig['model_type'] === 'bert') {
-    const config = parseBertConfig(rawConfig);
-    const stored = (await openTensors(file)).map((tensor) => ({
-      ...tensor,
-      name: canonicalName(tensor.name),
-    }));
-    return {
-      dir,
-      architecture: 'bert',
-      config,
-      rawConfig,
-      blocks: bertBlocks(config),
-      labels: parseLabels(rawConfig),
-      ...takeWeights(file, stored, bertWeightSpecs(config)),
-    };
+  switch (rawConfig['model_type']) {
+    case 'bert':
+      return openBert(dir, rawConfig);
+    case 'llama':
+    case 'mistral': {
+      const config = parseLlamaConfig(rawConfig);
+      return makeLlama(rawConfig, config, { path: dir, ...(await openWeights(dir)) });
+    }
+    default:
+      throw new ModelConfigError([
+        `"model_type" is ${JSON.stringify(rawConfig['model_type'])}; only "bert", "llama", "mistral" are supported.`,
+      ]);
   }
-  return makeLlama({ dir, file }, rawConfig, parseLlamaConfig(rawConfig), await openTensors(file));
 }
 
 /** Opens a model folder or a GGUF file, and checks that every weight it needs is there with the right shape. */
 export async function openModel(path: string): Promise<ModelFolder> {
-  if ((await stat(path)).isFile()) return openGguf(path);
-  const names = await readdir(path);
-  const gguf = names.filter((name) => name.endsWith('.gguf')).sort()[0];
-  if (gguf !== undefined && !names.includes('config.json')) return openGguf(join(path, gguf));
-  return openHuggingFace(path);
+  const gguf = await findGguf(path);
+  return gguf === undefined ? openHuggingFace(path) : openGguf(gguf);
 }

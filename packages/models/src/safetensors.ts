@@ -4,10 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { toFloat32 } from './number-formats.ts';
-import type { StoredType } from './number-formats.ts';
-import { bytesPerElement } from './number-formats.ts';
-import { countElements, loadTensors, readPart } from './tensors.ts';
+import type { StoredType, WrittenType } from './number-formats.ts';
+import { numberFormats, packNumbers } from './number-formats.ts';
+import { compareNames, countElements, loadTensors, readNumbers } from './tensors.ts';
 import type { LazyTensor, NamedTensor } from './tensors.ts';
 import { WeightsError } from './weights-error.ts';
 
@@ -35,14 +34,14 @@ function parseEntry(
     shape,
     data_offsets: offsets,
   } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }; // Checked below.
-  if (typeof dtype !== 'string' || !(dtype in bytesPerElement))
+  if (typeof dtype !== 'string' || !(dtype in numberFormats))
     throw new WeightsError(file, `the tensor ${name} has the unknown type ${String(dtype)}.`);
   if (!Array.isArray(shape) || !Array.isArray(offsets))
     throw new WeightsError(file, `the tensor ${name} has no shape or no offsets.`);
   const lengths = shape.map(Number);
   const [begin = 0, end = 0] = offsets.map(Number);
   const type = dtype as StoredType; // One of the keys, as just checked.
-  const sizeBytes = countElements(lengths) * bytesPerElement[type];
+  const sizeBytes = countElements(lengths) * numberFormats[type].blockBytes;
   if (end - begin !== sizeBytes)
     throw new WeightsError(
       file,
@@ -90,7 +89,7 @@ export async function openTensors(file: string): Promise<readonly LazyTensor[]> 
   return (await listTensors(file)).map((stored) => ({
     name: stored.name,
     shape: stored.shape,
-    readData: async () => toFloat32(await readPart(file, stored, `the tensor ${stored.name}`), stored.dtype),
+    readData: () => readNumbers(file, stored, numberFormats[stored.dtype], `the tensor ${stored.name}`),
   }));
 }
 
@@ -103,36 +102,27 @@ export async function readTensors(
 }
 
 /**
- * Writes tensors in code-unit order of their names, so that equal tensors give equal bytes.
+ * Writes tensors in code-unit order of their names, so that equal tensors give equal bytes; lazy ones are read one at
+ * a time.
  *
  * The file appears under its name only when it is whole.
  */
 export async function writeTensors(
   file: string,
-  tensors: readonly NamedTensor[],
-  options: { readonly dtype?: 'F32' | 'F16' } = {},
+  tensors: readonly (NamedTensor | LazyTensor)[],
+  options: { readonly dtype?: WrittenType } = {},
 ): Promise<void> {
   const { dtype = 'F32' } = options;
-  const sorted = [...tensors].sort((left, right) => (left.name < right.name ? -1 : 1));
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
-  let offset = 0;
-  for (const { name, shape, data } of sorted) {
-    const end = offset + data.length * bytesPerElement[dtype];
-    header[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = JSON.stringify(header);
-  // Padding with spaces puts the data on a boundary of eight bytes.
-  const text = Buffer.from(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8));
-  const prefix = Buffer.alloc(8);
-  prefix.writeBigUInt64LE(BigInt(text.length));
+  const sorted = [...tensors].sort(compareNames);
   const temporary = `${file}.${randomUUID()}.partial`;
   const handle = await open(temporary, 'w');
   try {
-    await handle.write(Buffer.concat([prefix, text]));
-    for (const { data } of sorted) {
-      const values = dtype === 'F16' ? Float16Array.from(data) : data;
-      await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    await handle.writeFile(formatHeader(sorted, dtype));
+    for (const tensor of sorted) {
+      const data = 'data' in tensor ? tensor.data : await tensor.readData();
+      if (data.length !== countElements(tensor.shape))
+        throw new Error(`Internal error: ${tensor.name} has ${data.length} numbers, but another shape.`);
+      await handle.writeFile(packNumbers(data, dtype));
     }
     await handle.sync();
   } catch (error) {
@@ -142,4 +132,20 @@ export async function writeTensors(
   }
   await handle.close();
   await rename(temporary, file);
+}
+
+function formatHeader(sorted: readonly (NamedTensor | LazyTensor)[], dtype: WrittenType): Buffer {
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const { name, shape } of sorted) {
+    const end = offset + countElements(shape) * numberFormats[dtype].blockBytes;
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = JSON.stringify(header);
+  // Padding with spaces puts the data on a boundary of eight bytes.
+  const text = Buffer.from(json + ' '.repeat(-Buffer.byteLength(json) & 7));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([prefix, text]);
 }

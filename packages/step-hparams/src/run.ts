@@ -71,7 +71,7 @@ async function addHead(
     rawConfig: base.rawConfig,
     tensors: [...tensors.values(), ...head],
     labels,
-    tokenizerFrom: base.dir,
+    tokenizerFrom: base.path,
   });
   return openEncoder(dir);
 }

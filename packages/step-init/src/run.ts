@@ -92,7 +92,7 @@ export async function runInit(context: Context): Promise<void> {
     rawConfig: model.rawConfig,
     tensors,
     labels,
-    tokenizerFrom: model.dir,
+    tokenizerFrom: model.path,
   });
   const origins = Object.fromEntries(
     tensors.map((tensor) => [

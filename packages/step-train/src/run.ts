@@ -245,7 +245,7 @@ export async function runTrain(context: Context): Promise<void> {
     rawConfig,
     tensors: [...result.weights.values()],
     labels,
-    tokenizerFrom: model.dir,
+    tokenizerFrom: model.path,
   });
   await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
   const seconds = (performance.now() - startMs) / 1000;

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { ModelConfigError } from '../model-config.ts';
 import type { LlamaConfig } from '../llama/llama-config.ts';
 import type { LazyTensor } from '../tensors.ts';
-import { readPart } from '../tensors.ts';
+import { readNumbers } from '../tensors.ts';
 import type { GgufHeader, GgufTensor } from './gguf-file.ts';
 
 const layerParts: Readonly<Record<string, string>> = {
@@ -52,6 +52,10 @@ export function makeLlamaJson(file: string, header: GgufHeader): Readonly<Record
     );
   if (Number(metadata.get('llama.expert_count') ?? 0) > 0)
     problems.push('It is a mixture of experts, which is not supported.');
+  if (Number(metadata.get('split.count') ?? 1) > 1)
+    problems.push(
+      'It is one of several files of a model; join them first, as llama-gguf-split --merge does.',
+    );
   const extra = tensors
     .map((tensor) => tensor.name)
     .filter((name) => nameOf(name) === undefined && name !== ropeFactors);
@@ -97,25 +101,26 @@ function withDefined(fields: Readonly<Record<string, unknown>>): Readonly<Record
 }
 
 /**
- * Undoes llama.cpp's order of rows within heads, for rows of any width: there the two elements that a rotation
- * turns are neighbours, row 2j + s of a head; in Hugging Face's weights they are half a head apart, row s · headDim/2 + j.
+ * Undoes llama.cpp's order of rows within heads, in place: there the two elements that a rotation turns are
+ * neighbours, row 2j + s of a head; in Hugging Face's weights they are half a head apart, row s · headDim/2 + j.
  */
-export function restoreHeadRows(data: Float32Array, rows: number, headDim: number): Float32Array {
-  const width = data.length / rows;
+export function restoreHeadRows(data: Float32Array, width: number, headDim: number): Float32Array {
   const half = headDim / 2;
-  const restored = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++) {
-    const within = row % headDim;
-    const source = row - within + 2 * (within % half) + Math.floor(within / half);
-    restored.set(data.subarray(source * width, (source + 1) * width), row * width);
+  const head = new Float32Array(headDim * width);
+  for (let start = 0; start < data.length; start += head.length) {
+    head.set(data.subarray(start, start + head.length));
+    for (let row = 0; row < headDim; row++) {
+      const source = (2 * (row % half) + Math.floor(row / half)) * width;
+      data.set(head.subarray(source, source + width), start + row * width);
+    }
   }
-  return restored;
+  return data;
 }
 
 async function readWeights(file: string, stored: GgufTensor, config: LlamaConfig): Promise<Float32Array> {
-  const data = stored.type.unpack(await readPart(file, stored, `the tensor ${stored.name}`));
+  const data = await readNumbers(file, stored, stored.type, `the tensor ${stored.name}`);
   const isTurned = /\.attn_[qk]\.weight$/.test(stored.name);
-  return isTurned ? restoreHeadRows(data, stored.shape[0] ?? 1, config.headDim) : data;
+  return isTurned ? restoreHeadRows(data, config.hiddenSize, config.headDim) : data;
 }
 
 /** The weights in a file under Hugging Face's names, in its order of rows. */

@@ -1,41 +1,30 @@
-import { toFloat32 } from '../number-formats.ts';
+import { numberFormats } from '../number-formats.ts';
+import type { NumberFormat } from '../number-formats.ts';
 import { unpackQ2K, unpackQ3K, unpackQ4K, unpackQ5K, unpackQ6K } from './k-blocks.ts';
 import { unpackQ40, unpackQ41, unpackQ50, unpackQ51, unpackQ80 } from './plain-blocks.ts';
 
-/** One of the ways in which GGUF packs numbers. */
-export interface GgufType {
+/** One of the ways in which GGUF packs numbers; each row of a tensor is whole blocks. */
+export interface GgufType extends NumberFormat {
   readonly name: string;
-  /** Numbers in a block; each row of a tensor is whole blocks. */
-  readonly blockLength: number;
-  readonly blockBytes: number;
-  /** The numbers of whole blocks. */
-  unpack(raw: Uint8Array<ArrayBuffer>): Float32Array;
 }
 
-/** Writes the numbers of whole blocks into `values`. */
-type Unpack = (raw: Uint8Array, values: Float32Array) => void;
-
-function packed(name: string, blockLength: number, blockBytes: number, unpack: Unpack): GgufType {
-  return {
-    name,
-    blockLength,
-    blockBytes,
-    unpack(raw) {
-      const values = new Float32Array((raw.length / blockBytes) * blockLength);
-      unpack(raw, values);
-      return values;
-    },
-  };
+function packed(
+  name: string,
+  blockLength: number,
+  blockBytes: number,
+  unpack: NumberFormat['unpack'],
+): GgufType {
+  return { name, blockLength, blockBytes, unpack };
 }
 
-function plain(name: 'F32' | 'F16' | 'BF16', blockBytes: number): GgufType {
-  return { name, blockLength: 1, blockBytes, unpack: (raw) => toFloat32(raw, name) };
+function plain(name: 'F32' | 'F16' | 'BF16'): GgufType {
+  return { name, ...numberFormats[name] };
 }
 
 /** By the numbers of ggml's `ggml_type`. */
 export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
-  [0, plain('F32', 4)],
-  [1, plain('F16', 2)],
+  [0, plain('F32')],
+  [1, plain('F16')],
   [2, packed('Q4_0', 32, 18, unpackQ40)],
   [3, packed('Q4_1', 32, 20, unpackQ41)],
   [6, packed('Q5_0', 32, 22, unpackQ50)],
@@ -46,5 +35,5 @@ export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
   [12, packed('Q4_K', 256, 144, unpackQ4K)],
   [13, packed('Q5_K', 256, 176, unpackQ5K)],
   [14, packed('Q6_K', 256, 210, unpackQ6K)],
-  [30, plain('BF16', 2)],
+  [30, plain('BF16')],
 ]);

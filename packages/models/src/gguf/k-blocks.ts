@@ -2,7 +2,7 @@
  * K-quants: blocks of 256 numbers in groups of 16 or 32, whose scales and smallest values are packed as well, with one
  * 16-bit float d (and m) for all of them. Layouts are those of ggml's `block_q2_K` … `block_q6_K`.
  */
-import { halfTable } from './halves.ts';
+import { halfTable } from './half-table.ts';
 
 const blockLength = 256;
 

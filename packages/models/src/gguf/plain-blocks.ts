@@ -2,7 +2,7 @@
  * Blocks of 32 numbers that share a scale d, and with _1 a smallest value m, as 16-bit floats. The lower four bits of
  * byte j are number j, the upper four number j + 16; formats of five bits keep the fifth bits in one 32-bit word.
  */
-import { halfTable } from './halves.ts';
+import { halfTable } from './half-table.ts';
 
 /** Q4_0: d · (q − 8). */
 export function unpackQ40(raw: Uint8Array, values: Float32Array): void {

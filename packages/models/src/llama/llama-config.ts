@@ -43,6 +43,7 @@ export function parseLlamaConfig(json: Readonly<Record<string, unknown>>, source
   fields.mustBe('attention_bias', [false, null, undefined]);
   fields.mustBe('mlp_bias', [false, null, undefined]);
   fields.mustBe('sliding_window', [null, undefined]);
+  fields.mustBe('quantization_config', [null, undefined]);
   const hiddenSize = fields.number('hidden_size');
   const heads = fields.number('num_attention_heads');
   const rope = readRope(json);
