@@ -6,6 +6,7 @@ import { bertBlocks, bertWeightSpecs, canonicalName } from './bert/bert-weights.
 import { blockOf } from './blocks.ts';
 import { readGgufHeader } from './gguf/gguf-file.ts';
 import { listLlamaTensors, makeLlamaJson } from './gguf/gguf-llama.ts';
+import { readLlama3Scaling } from './gguf/gguf-rope.ts';
 import { parseLlamaConfig } from './llama/llama-config.ts';
 import type { LlamaConfig } from './llama/llama-config.ts';
 import { llamaBlocks, llamaWeightSpecs } from './llama/llama-weights.ts';
@@ -117,7 +118,9 @@ function makeLlama(
 
 async function openGguf(file: string): Promise<ModelFolder> {
   const header = await readGgufHeader(file);
-  const rawConfig = makeLlamaJson(file, header);
+  const described = makeLlamaJson(file, header);
+  const scaling = await readLlama3Scaling(file, header, parseLlamaConfig(described, basename(file)));
+  const rawConfig = scaling === undefined ? described : { ...described, rope_scaling: scaling };
   const config = parseLlamaConfig(rawConfig, basename(file));
   return makeLlama(rawConfig, config, {
     path: file,

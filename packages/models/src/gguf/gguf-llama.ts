@@ -8,6 +8,7 @@ import type { LlamaConfig } from '../llama/llama-config.ts';
 import type { LazyTensor } from '../tensors.ts';
 import { readNumbers } from '../tensors.ts';
 import type { GgufHeader, GgufTensor } from './gguf-file.ts';
+import { readNamedScaling, ropeDivisorsName } from './gguf-rope.ts';
 
 const layerParts: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
@@ -58,7 +59,7 @@ export function makeLlamaJson(file: string, header: GgufHeader): Readonly<Record
     );
   const extra = tensors
     .map((tensor) => tensor.name)
-    .filter((name) => nameOf(name) === undefined && name !== ropeFactors);
+    .filter((name) => nameOf(name) === undefined && name !== ropeDivisorsName);
   if (extra.length > 0 && architecture === 'llama')
     problems.push(`It has weights that a Llama has not: ${extra.slice(0, 3).join(', ')}.`);
   if (problems.length > 0) throw new ModelConfigError(problems, basename(file));
@@ -79,6 +80,7 @@ export function makeLlamaJson(file: string, header: GgufHeader): Readonly<Record
     max_position_embeddings: get('context_length'),
     rms_norm_eps: shorten(Number(get('attention.layer_norm_rms_epsilon') ?? 1e-5)),
     rope_theta: shorten(Number(get('rope.freq_base') ?? 10_000)),
+    ...withDefined({ rope_scaling: readNamedScaling(metadata) }),
     hidden_act: 'silu',
     attention_bias: false,
     mlp_bias: false,
@@ -93,8 +95,6 @@ export function makeLlamaJson(file: string, header: GgufHeader): Readonly<Record
     }),
   };
 }
-
-const ropeFactors = 'rope_freqs.weight';
 
 function withDefined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -40,7 +40,7 @@ export function parseRopeScaling(
 }
 
 /** What Llama 3.1 divides a frequency by: 1 for short waves, the factor for long ones, smooth between. */
-function llama3Divisor(frequency: number, scaling: RopeScaling & { readonly type: 'llama3' }): number {
+export function llama3Divisor(frequency: number, scaling: RopeScaling & { readonly type: 'llama3' }): number {
   const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalPositions } = scaling;
   const turns = (originalPositions * frequency) / (2 * Math.PI); // Whole turns within the lengths of pretraining.
   if (turns > high) return 1;
