@@ -295,8 +295,9 @@ function isModelFolder(names: readonly string[]): boolean {
   );
 }
 
-/** The folder with a model inside an unpacked package, searched to a depth of four. */
+/** The folder with a model inside an unpacked package, searched to a depth of four; a GGUF file is a model as it is. */
 export async function findModelFolder(dir: string, depth = 4): Promise<string | undefined> {
+  if (dir.endsWith('.gguf') && (await stat(dir)).isFile()) return dir;
   const entries = await readdir(dir, { withFileTypes: true });
   if (isModelFolder(entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name))) return dir;
   if (depth === 0) return undefined;
