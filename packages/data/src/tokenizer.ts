@@ -57,17 +57,29 @@ function isLowercasing(json: Record<string, unknown>): boolean {
   return /"type":"Lowercase"|"lowercase":true/.test(JSON.stringify(json['normalizer'] ?? null));
 }
 
+/** `tokenizer.json` and `tokenizer_config.json`. */
+async function readFiles(
+  from: string | ReadonlyMap<string, string>,
+): Promise<{ readonly content: string; readonly settings: string }> {
+  if (typeof from === 'string') {
+    const content = await readFile(join(from, 'tokenizer.json'), 'utf8').catch((cause: unknown) => {
+      throw new Error(`There is no tokenizer.json in ${from}.`, { cause });
+    });
+    const settings = await readFile(join(from, 'tokenizer_config.json'), 'utf8').catch(() => '{}');
+    return { content, settings };
+  }
+  const content = from.get('tokenizer.json');
+  if (content === undefined) throw new Error('The model has no tokenizer.json.');
+  return { content, settings: from.get('tokenizer_config.json') ?? '{}' };
+}
+
 interface TokenizerConfig {
   readonly pad_token?: string | { readonly content: string };
 }
 
-/** Opens the tokenizer in a model folder. */
-export async function openTokenizer(dir: string): Promise<Tokenizer> {
-  const file = join(dir, 'tokenizer.json');
-  const content = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Error(`There is no tokenizer.json in ${dir}.`, { cause });
-  });
-  const settings = await readFile(join(dir, 'tokenizer_config.json'), 'utf8').catch(() => '{}');
+/** Opens the tokenizer in a model folder, or one whose files are in memory, by name. */
+export async function openTokenizer(from: string | ReadonlyMap<string, string>): Promise<Tokenizer> {
+  const { content, settings } = await readFiles(from);
   const { Tokenizer: HuggingFaceTokenizer } = await import('@huggingface/tokenizers');
   // Length is ours to decide, so the file's own truncation and padding are left out.
   const json = { ...(JSON.parse(content) as Record<string, unknown>), truncation: null, padding: null };

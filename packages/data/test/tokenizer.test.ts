@@ -109,6 +109,19 @@ test('the digest changes with the settings', async () => {
 
 test('a folder without a tokenizer is told', async () => {
   await expect(openTokenizer('/nowhere')).rejects.toThrow('There is no tokenizer.json in /nowhere.');
+  await expect(openTokenizer(new Map())).rejects.toThrow('The model has no tokenizer.json.');
+});
+
+test('a tokenizer opens from files in memory as from a folder', async () => {
+  const settings = { pad_token: '[PAD]' };
+  const tokenizer = await openTokenizer(
+    new Map([
+      ['tokenizer.json', JSON.stringify(small)],
+      ['tokenizer_config.json', JSON.stringify(settings)],
+    ]),
+  );
+  expect([...tokenizer.encode('A longer, b', 16).ids]).toEqual([2, 4, 8, 9, 10, 5, 3]);
+  expect(tokenizer.digest).toBe((await openSmall(settings)).digest);
 });
 
 const referenceDir =

@@ -1,32 +1,65 @@
-import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parseBertConfig } from './bert/bert-config.ts';
 import type { BertConfig } from './bert/bert-config.ts';
-import { bertBlocks, bertWeightSpecs, blockOf, canonicalName } from './bert/bert-weights.ts';
-import type { NamedTensor } from './safetensors.ts';
-import { WeightsError, listTensors, readTensors, writeTensors } from './safetensors.ts';
+import { bertBlocks, bertWeightSpecs, canonicalName } from './bert/bert-weights.ts';
+import { blockOf } from './blocks.ts';
+import { readGgufHeader } from './gguf/gguf-file.ts';
+import { listLlamaTensors, makeLlamaJson } from './gguf/gguf-llama.ts';
+import { readLlama3Scaling } from './gguf/gguf-rope.ts';
+import { parseLlamaConfig } from './llama/llama-config.ts';
+import type { LlamaConfig } from './llama/llama-config.ts';
+import { llamaBlocks, llamaWeightSpecs } from './llama/llama-weights.ts';
+import { findGguf } from './model-places.ts';
+import { ModelConfigError } from './model-config.ts';
+import { countElements, loadTensors } from './tensors.ts';
+import type { LazyTensor, NamedTensor } from './tensors.ts';
+import type { WeightSpec } from './weight-specs.ts';
+import { WeightsError } from './weights-error.ts';
+import { openWeights } from './weights-files.ts';
+import type { FolderWeights } from './weights-files.ts';
 
-/** A Hugging Face model folder, opened; weights are read when they are asked for. */
-export interface ModelFolder {
-  readonly dir: string;
-  readonly architecture: 'bert';
-  readonly config: BertConfig;
-  /** `config.json` as it is. */
+interface OpenedModel {
+  /** The folder with the model's files, or its GGUF file. */
+  readonly path: string;
+  /** The files with its weights. */
+  readonly files: readonly string[];
+  /** `config.json` as it is; of a GGUF file, what its metadata says in the same terms. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
   /** From the input to the head. */
   readonly blocks: readonly string[];
   /** Labels of the head in the order of its logits; empty without a head. */
   readonly labels: readonly string[];
-  /** Numbers in the encoder, without the head. */
+  /** Numbers in the model, without a classifier's head. */
   readonly weightCount: number;
-  /** The encoder's weights and the head's, by canonical name; others in the file are left out. */
+  /** The model's weights and a classifier's head's, by canonical name; others in the file are left out. */
+  readonly tensors: ReadonlyMap<string, LazyTensor>;
+  /** Those of {@link tensors} that are wanted, in memory; absent means all. */
   readTensors(wanted?: (name: string) => boolean): Promise<ReadonlyMap<string, NamedTensor>>;
 }
 
-const weightsFile = 'model.safetensors';
+/** A BERT encoder, opened. */
+export interface BertFolder extends OpenedModel {
+  readonly architecture: 'bert';
+  readonly config: BertConfig;
+}
+
+/** A Llama decoder, opened. */
+export interface LlamaFolder extends OpenedModel {
+  readonly architecture: 'llama';
+  readonly config: LlamaConfig;
+}
+
+/** A model on this machine, opened; weights are read when they are asked for. */
+export type ModelFolder = BertFolder | LlamaFolder;
 
 async function readJson(file: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>; // Fields are checked where they are used.
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text) as Record<string, unknown>; // Fields are checked where they are used.
+  } catch {
+    throw new ModelConfigError(['It is not JSON.'], basename(file));
+  }
 }
 
 function parseLabels(config: Readonly<Record<string, unknown>>): readonly string[] {
@@ -36,83 +69,102 @@ function parseLabels(config: Readonly<Record<string, unknown>>): readonly string
   return entries.sort(([left], [right]) => left - right).map(([, label]) => label);
 }
 
-/** Opens a model folder and checks that every weight it needs is there with the right shape. */
-export async function openModel(dir: string): Promise<ModelFolder> {
-  const rawConfig = await readJson(join(dir, 'config.json'));
-  const config = parseBertConfig(rawConfig);
-  const file = join(dir, weightsFile);
-  const stored = new Map((await listTensors(file)).map((tensor) => [canonicalName(tensor.name), tensor]));
-  const specs = bertWeightSpecs(config);
+/** Weights of an opened model: every one of `specs` is there with the right shape. */
+function takeWeights(
+  file: string,
+  stored: readonly LazyTensor[],
+  specs: readonly WeightSpec[],
+): Pick<OpenedModel, 'tensors' | 'weightCount' | 'readTensors'> {
+  const byName = new Map(stored.map((tensor) => [tensor.name, tensor]));
+  const known = new Set<string>();
   for (const spec of specs) {
-    const shape = stored.get(spec.name)?.shape;
+    known.add(spec.name);
+    const shape = byName.get(spec.name)?.shape;
     if (shape === undefined) throw new WeightsError(file, `the weight ${spec.name} is missing.`);
     if (shape.join() !== spec.shape.join())
       throw new WeightsError(
         file,
-        `the weight ${spec.name} has the shape [${shape.join(', ')}], but config.json needs [${spec.shape.join(', ')}].`,
+        `the weight ${spec.name} has the shape [${shape.join(', ')}], but ${basename(file).endsWith('.gguf') ? 'its metadata' : 'config.json'} needs [${spec.shape.join(', ')}].`,
       );
   }
+  const isUsed = (name: string): boolean => known.has(name) || blockOf(name) === 'classifier';
+  const tensors = new Map([...byName].filter(([name]) => isUsed(name)));
   return {
-    dir,
+    tensors,
+    weightCount: specs.reduce((sum, spec) => sum + countElements(spec.shape), 0),
+    async readTensors(wanted = () => true) {
+      const chosen = [...tensors.values()].filter((tensor) => wanted(tensor.name));
+      return new Map((await loadTensors(chosen)).map((tensor) => [tensor.name, tensor]));
+    },
+  };
+}
+
+function makeLlama(
+  rawConfig: OpenedModel['rawConfig'],
+  config: LlamaConfig,
+  weights: FolderWeights & { readonly path: string },
+): LlamaFolder {
+  return {
+    path: weights.path,
+    files: weights.files,
+    architecture: 'llama',
+    config,
+    rawConfig,
+    blocks: llamaBlocks(config),
+    labels: parseLabels(rawConfig),
+    ...takeWeights(weights.file, weights.tensors, llamaWeightSpecs(config)),
+  };
+}
+
+async function openGguf(file: string): Promise<ModelFolder> {
+  const header = await readGgufHeader(file);
+  const described = makeLlamaJson(file, header);
+  const scaling = await readLlama3Scaling(file, header, parseLlamaConfig(described, basename(file)));
+  const rawConfig = scaling === undefined ? described : { ...described, rope_scaling: scaling };
+  const config = parseLlamaConfig(rawConfig, basename(file));
+  return makeLlama(rawConfig, config, {
+    path: file,
+    file,
+    files: [file],
+    tensors: listLlamaTensors(file, header, config),
+  });
+}
+
+async function openBert(dir: string, rawConfig: OpenedModel['rawConfig']): Promise<BertFolder> {
+  const config = parseBertConfig(rawConfig);
+  const { file, files, tensors } = await openWeights(dir);
+  const stored = tensors.map((tensor) => ({ ...tensor, name: canonicalName(tensor.name) }));
+  return {
+    path: dir,
+    files,
     architecture: 'bert',
     config,
     rawConfig,
     blocks: bertBlocks(config),
     labels: parseLabels(rawConfig),
-    weightCount: specs.reduce(
-      (sum, spec) => sum + spec.shape.reduce((product, length) => product * length, 1),
-      0,
-    ),
-    async readTensors(wanted = () => true) {
-      const known = new Set(specs.map((spec) => spec.name));
-      const keep = (name: string): boolean =>
-        (known.has(name) || blockOf(name) === 'classifier') && wanted(name);
-      const tensors = await readTensors(file, (name) => keep(canonicalName(name)));
-      return new Map(
-        tensors.map((tensor) => [
-          canonicalName(tensor.name),
-          { ...tensor, name: canonicalName(tensor.name) },
-        ]),
-      );
-    },
+    ...takeWeights(file, stored, bertWeightSpecs(config)),
   };
 }
 
-const tokenizerFiles = /^(?:tokenizer.*\.json|special_tokens_map\.json|vocab\.txt|added_tokens\.json)$/;
-
-/** Copies the tokenizer's files, so that the folder opens on its own. */
-export async function copyTokenizer(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) {
-    if (tokenizerFiles.test(name)) await copyFile(join(from, name), join(to, name));
+async function openHuggingFace(dir: string): Promise<ModelFolder> {
+  const rawConfig = await readJson(join(dir, 'config.json'));
+  switch (rawConfig['model_type']) {
+    case 'bert':
+      return openBert(dir, rawConfig);
+    case 'llama':
+    case 'mistral': {
+      const config = parseLlamaConfig(rawConfig);
+      return makeLlama(rawConfig, config, { path: dir, ...(await openWeights(dir)) });
+    }
+    default:
+      throw new ModelConfigError([
+        `"model_type" is ${JSON.stringify(rawConfig['model_type'])}; only "bert", "llama", "mistral" are supported.`,
+      ]);
   }
 }
 
-/** What is written into a model folder. */
-export interface ModelContent {
-  readonly rawConfig: Readonly<Record<string, unknown>>;
-  readonly tensors: readonly NamedTensor[];
-  /** The labels of the head; absent where there is none. */
-  readonly labels?: readonly string[];
-  /** A folder whose tokenizer files are copied. */
-  readonly tokenizerFrom: string;
-}
-
-/** Writes a model folder that {@link openModel} opens. */
-export async function writeModel(dir: string, content: ModelContent): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  const { labels } = content;
-  const head =
-    labels === undefined
-      ? {}
-      : {
-          joyul_head: true,
-          id2label: Object.fromEntries(labels.map((label, index) => [index, label])),
-          label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
-        };
-  await writeTensors(join(dir, weightsFile), content.tensors);
-  await writeFile(
-    join(dir, 'config.json'),
-    `${JSON.stringify({ ...content.rawConfig, ...head }, null, 2)}\n`,
-  );
-  await copyTokenizer(content.tokenizerFrom, dir);
+/** Opens a model folder or a GGUF file, and checks that every weight it needs is there with the right shape. */
+export async function openModel(path: string): Promise<ModelFolder> {
+  const gguf = await findGguf(path);
+  return gguf === undefined ? openHuggingFace(path) : openGguf(gguf);
 }

@@ -1,5 +1,5 @@
 import type { WeightSpec } from './weight-specs.ts';
-import type { NamedTensor } from './safetensors.ts';
+import type { NamedTensor } from './tensors.ts';
 
 /** A generator of numbers in [0, 1): mulberry32, a 32-bit state, the same everywhere. */
 export function makeRandom(seed: number): () => number {

@@ -4,10 +4,11 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { toFloat32 } from './number-formats.ts';
-import type { StoredType } from './number-formats.ts';
-import { bytesPerElement } from './number-formats.ts';
+import type { StoredType, WrittenType } from './number-formats.ts';
+import { numberFormats, packNumbers } from './number-formats.ts';
+import { compareNames, countElements, loadTensors, readNumbers } from './tensors.ts';
+import type { LazyTensor, NamedTensor } from './tensors.ts';
+import { WeightsError } from './weights-error.ts';
 
 /** Where a tensor lies in a file. */
 export interface StoredTensor {
@@ -17,21 +18,6 @@ export interface StoredTensor {
   /** From the start of the file. */
   readonly offset: number;
   readonly sizeBytes: number;
-}
-
-/** A tensor in memory. */
-export interface NamedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** A file is not what safetensors says; the message names the file and the tensor. */
-export class WeightsError extends Error {
-  constructor(file: string, message: string) {
-    super(`${basename(file)}: ${message}`);
-    this.name = 'WeightsError';
-  }
 }
 
 const maxHeaderBytes = 100_000_000;
@@ -48,14 +34,14 @@ function parseEntry(
     shape,
     data_offsets: offsets,
   } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }; // Checked below.
-  if (typeof dtype !== 'string' || !(dtype in bytesPerElement))
+  if (typeof dtype !== 'string' || !(dtype in numberFormats))
     throw new WeightsError(file, `the tensor ${name} has the unknown type ${String(dtype)}.`);
   if (!Array.isArray(shape) || !Array.isArray(offsets))
     throw new WeightsError(file, `the tensor ${name} has no shape or no offsets.`);
   const lengths = shape.map(Number);
   const [begin = 0, end = 0] = offsets.map(Number);
   const type = dtype as StoredType; // One of the keys, as just checked.
-  const sizeBytes = lengths.reduce((product, length) => product * length, 1) * bytesPerElement[type];
+  const sizeBytes = countElements(lengths) * numberFormats[type].blockBytes;
   if (end - begin !== sizeBytes)
     throw new WeightsError(
       file,
@@ -98,57 +84,45 @@ export async function listTensors(file: string): Promise<readonly StoredTensor[]
   }
 }
 
+/** The tensors of a file; each is read when it is asked for. */
+export async function openTensors(file: string): Promise<readonly LazyTensor[]> {
+  return (await listTensors(file)).map((stored) => ({
+    name: stored.name,
+    shape: stored.shape,
+    readData: () => readNumbers(file, stored, numberFormats[stored.dtype], `the tensor ${stored.name}`),
+  }));
+}
+
 /** The tensors of a file as 32-bit floats; `wanted` keeps a name by returning true, absent means all. */
 export async function readTensors(
   file: string,
   wanted: (name: string) => boolean = () => true,
 ): Promise<readonly NamedTensor[]> {
-  const handle = await open(file);
-  try {
-    const tensors: NamedTensor[] = [];
-    for (const stored of await readHeader(handle, file)) {
-      if (!wanted(stored.name)) continue;
-      const raw = new Uint8Array(stored.sizeBytes);
-      await handle.read(raw, 0, stored.sizeBytes, stored.offset);
-      tensors.push({ name: stored.name, shape: stored.shape, data: toFloat32(raw, stored.dtype) });
-    }
-    return tensors;
-  } finally {
-    await handle.close();
-  }
+  return loadTensors((await openTensors(file)).filter((tensor) => wanted(tensor.name)));
 }
 
 /**
- * Writes tensors in code-unit order of their names, so that equal tensors give equal bytes.
+ * Writes tensors in code-unit order of their names, so that equal tensors give equal bytes; lazy ones are read one at
+ * a time.
  *
  * The file appears under its name only when it is whole.
  */
 export async function writeTensors(
   file: string,
-  tensors: readonly NamedTensor[],
-  options: { readonly dtype?: 'F32' | 'F16' } = {},
+  tensors: readonly (NamedTensor | LazyTensor)[],
+  options: { readonly dtype?: WrittenType } = {},
 ): Promise<void> {
   const { dtype = 'F32' } = options;
-  const sorted = [...tensors].sort((left, right) => (left.name < right.name ? -1 : 1));
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
-  let offset = 0;
-  for (const { name, shape, data } of sorted) {
-    const end = offset + data.length * bytesPerElement[dtype];
-    header[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = JSON.stringify(header);
-  // Padding with spaces puts the data on a boundary of eight bytes.
-  const text = Buffer.from(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8));
-  const prefix = Buffer.alloc(8);
-  prefix.writeBigUInt64LE(BigInt(text.length));
+  const sorted = [...tensors].sort(compareNames);
   const temporary = `${file}.${randomUUID()}.partial`;
   const handle = await open(temporary, 'w');
   try {
-    await handle.write(Buffer.concat([prefix, text]));
-    for (const { data } of sorted) {
-      const values = dtype === 'F16' ? Float16Array.from(data) : data;
-      await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    await handle.writeFile(formatHeader(sorted, dtype));
+    for (const tensor of sorted) {
+      const data = 'data' in tensor ? tensor.data : await tensor.readData();
+      if (data.length !== countElements(tensor.shape))
+        throw new Error(`Internal error: ${tensor.name} has ${data.length} numbers, but another shape.`);
+      await handle.writeFile(packNumbers(data, dtype));
     }
     await handle.sync();
   } catch (error) {
@@ -158,4 +132,20 @@ export async function writeTensors(
   }
   await handle.close();
   await rename(temporary, file);
+}
+
+function formatHeader(sorted: readonly (NamedTensor | LazyTensor)[], dtype: WrittenType): Buffer {
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const { name, shape } of sorted) {
+    const end = offset + countElements(shape) * numberFormats[dtype].blockBytes;
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = JSON.stringify(header);
+  // Padding with spaces puts the data on a boundary of eight bytes.
+  const text = Buffer.from(json + ' '.repeat(-Buffer.byteLength(json) & 7));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([prefix, text]);
 }

@@ -287,11 +287,19 @@ export async function fetchFirst(
   );
 }
 
-/** The folder with `config.json` and weights inside an unpacked package, searched to a depth of four. */
+/** True for a folder that a model can be opened from: `config.json` beside weights, or a GGUF file. */
+function isModelFolder(names: readonly string[]): boolean {
+  return (
+    names.some((name) => name.endsWith('.gguf')) ||
+    (names.includes('config.json') && names.some((name) => name.endsWith('.safetensors')))
+  );
+}
+
+/** The folder with a model inside an unpacked package, searched to a depth of four; a GGUF file is a model as it is. */
 export async function findModelFolder(dir: string, depth = 4): Promise<string | undefined> {
+  if (dir.endsWith('.gguf') && (await stat(dir)).isFile()) return dir;
   const entries = await readdir(dir, { withFileTypes: true });
-  const names = new Set(entries.map((entry) => entry.name));
-  if (names.has('config.json') && [...names].some((name) => name.endsWith('.safetensors'))) return dir;
+  if (isModelFolder(entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name))) return dir;
   if (depth === 0) return undefined;
   for (const entry of entries
     .filter((item) => item.isDirectory())

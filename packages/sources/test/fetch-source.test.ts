@@ -142,6 +142,17 @@ test('a Python package comes as its newest wheel that was neither taken back nor
   expect(await findModelFolder(source.path)).toBe(join(source.path, 'pkg'));
 });
 
+test('a GGUF file is found as a model, in a package and by itself', async () => {
+  await using folder = await makeFolder();
+  const dir = join(folder.path, 'package', 'data');
+  await mkdir(join(dir, 'odd.gguf'), { recursive: true });
+  expect(await findModelFolder(folder.path)).toBeUndefined();
+  await writeFile(join(dir, 'model.Q4_1.gguf'), 'GGUF');
+  expect(await findModelFolder(folder.path)).toBe(dir);
+  const file = join(dir, 'model.Q4_1.gguf');
+  expect(await findModelFolder(file)).toBe(file);
+});
+
 test('a model comes from the hub with its revision, its token and its digests', async () => {
   await using folder = await makeFolder();
   const weights = Buffer.from('weights');

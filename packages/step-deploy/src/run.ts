@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
-import { openModel, readTensors, copyTokenizer, writeTensors } from '@joyul/models';
+import { readTensors, copyTokenizer, writeTensors } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
-import { openPredictor } from '@joyul/training';
+import { openEncoder, openPredictor } from '@joyul/training';
 import type { Prediction, Strategy, Trainability } from '@joyul/training';
 import type { DeployParams } from './index.ts';
 import { formatModelCard } from './model-card.ts';
@@ -102,7 +102,7 @@ async function predictWith(
 /** Writes the model's own files. */
 async function writeModelFolder(dir: string, context: Context): Promise<void> {
   const { inputs, params } = context;
-  const trained = await openModel(inputs.trained);
+  const trained = await openEncoder(inputs.trained);
   const settings = trained.rawConfig['joyul'] as { readonly maxLength: number; readonly pooling: string }; // Written by the train step.
   const tensors = await readTensors(join(inputs.trained, 'model.safetensors'));
   const head = tensors.filter((tensor) => tensor.name.startsWith('classifier.'));

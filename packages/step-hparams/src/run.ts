@@ -2,13 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import { openModel, writeModel } from '@joyul/models';
-import type { ModelFolder } from '@joyul/models';
+import { writeModel } from '@joyul/models';
+import type { BertFolder } from '@joyul/models';
 import {
   TrainingError,
   defaultHparams,
   encodeRows,
   fitHead,
+  openEncoder,
   readStrategy,
   trainClassifier,
   writeHparams,
@@ -48,7 +49,7 @@ export function spreadRates(middle: number, count: number): readonly number[] {
 
 /** The base model with a head fitted on its frozen features, as the init step makes it by default. */
 async function addHead(
-  base: ModelFolder,
+  base: BertFolder,
   train: readonly Example[],
   {
     labels,
@@ -56,7 +57,7 @@ async function addHead(
     padId,
   }: { readonly labels: readonly string[]; readonly pooling: Strategy['pooling']; readonly padId: number },
   { scratch, signal, backend }: Context,
-): Promise<ModelFolder> {
+): Promise<BertFolder> {
   const dir = join(scratch, 'start');
   const tensors = await base.readTensors((name) => !name.startsWith('classifier.'));
   const head = await fitHead(base, train, {
@@ -70,9 +71,9 @@ async function addHead(
     rawConfig: base.rawConfig,
     tensors: [...tensors.values(), ...head],
     labels,
-    tokenizerFrom: base.dir,
+    tokenizerFrom: base.path,
   });
-  return openModel(dir);
+  return openEncoder(dir);
 }
 
 /** Trains for one epoch on a sample at each learning rate; the validation loss decides. */
@@ -92,7 +93,7 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
     values.max_length,
   );
   const settings = { labels, pooling: strategy.pooling, padId: tokenizer.padId };
-  const model = await addHead(await openModel(inputs.model), train, settings, context);
+  const model = await addHead(await openEncoder(inputs.model), train, settings, context);
   const trials: Trial[] = [];
   for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
     const startMs = performance.now();

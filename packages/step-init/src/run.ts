@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import { bertWeightSpecs, blockOf, classifierSpecs, drawWeight, openModel, writeModel } from '@joyul/models';
-import type { ModelFolder, NamedTensor } from '@joyul/models';
-import { encodeRows, fitHead, readStrategy } from '@joyul/training';
+import { bertWeightSpecs, blockOf, classifierSpecs, drawWeight, writeModel } from '@joyul/models';
+import type { BertFolder, NamedTensor } from '@joyul/models';
+import { encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
 import type { InitParams } from './index.ts';
 
 type Ports = {
@@ -17,7 +17,7 @@ type Context = StepContext<InitParams, Ports, { readonly weights: { readonly typ
 
 /** The encoder's weights, those of the chosen blocks drawn anew. */
 async function makeEncoder(
-  model: ModelFolder,
+  model: BertFolder,
   isDrawn: (block: string) => boolean,
   seed: number,
 ): Promise<ReadonlyMap<string, NamedTensor>> {
@@ -36,7 +36,7 @@ async function makeEncoder(
 
 /** A head fitted on the frozen features of these weights. */
 async function probeHead(
-  model: ModelFolder,
+  model: BertFolder,
   weights: ReadonlyMap<string, NamedTensor>,
   labels: readonly string[],
   context: Context,
@@ -64,7 +64,7 @@ async function probeHead(
 /** Makes and writes the starting weights. */
 export async function runInit(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
-  const model = await openModel(inputs.model);
+  const model = await openEncoder(inputs.model);
   const { labels } = (await readDataset(inputs.dataset)).header;
   const { layers } = model.config;
   if (params.reinit_top_layers > layers) {
@@ -92,7 +92,7 @@ export async function runInit(context: Context): Promise<void> {
     rawConfig: model.rawConfig,
     tensors,
     labels,
-    tokenizerFrom: model.dir,
+    tokenizerFrom: model.path,
   });
   const origins = Object.fromEntries(
     tensors.map((tensor) => [

@@ -1,6 +1,7 @@
 import type { QualityFinding, Row } from '@joyul/data';
 import { makeFinding, openTokenizer } from '@joyul/data';
 import type { DatasetHeader } from '@joyul/data';
+import { ModelConfigError, WeightsError, readTokenizerFiles } from '@joyul/models';
 import { findModelFolder } from '@joyul/sources';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './references.ts';
@@ -15,6 +16,22 @@ export interface MeasuredTokens {
   readonly note: string;
 }
 
+/** A tokenizer's files, converted where the model is a GGUF file. */
+async function readFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  const files = await readTokenizerFiles(folder).catch((error: unknown) => {
+    if (error instanceof ModelConfigError || error instanceof WeightsError)
+      throw new StepFailure('NO_TOKENIZER', error.message, {
+        help: 'Name another model with the same tokenizer.',
+        cause: error,
+      });
+    throw error;
+  });
+  if (files.has('tokenizer.json')) return files;
+  throw new StepFailure('NO_TOKENIZER', 'The model has no tokenizer.json.', {
+    help: 'Name a model that has one, such as hf:sentence-transformers/all-MiniLM-L6-v2.',
+  });
+}
+
 /** Measures how many tokens the rows have, when params name a tokenizer. */
 export async function measureTokens(
   rows: readonly Row[],
@@ -26,10 +43,14 @@ export async function measureTokens(
   const source = await fetchModel(references, context);
   const folder = await findModelFolder(source.path);
   if (folder === undefined)
-    throw new StepFailure('NO_TOKENIZER', `${source.resolved} holds no model folder with config.json.`, {
-      help: 'Name a model, such as hf:sentence-transformers/all-MiniLM-L6-v2.',
-    });
-  const tokenizer = await openTokenizer(folder);
+    throw new StepFailure(
+      'NO_TOKENIZER',
+      `${source.resolved} holds no model folder with config.json, and no GGUF file.`,
+      {
+        help: 'Name a model, such as hf:sentence-transformers/all-MiniLM-L6-v2.',
+      },
+    );
+  const tokenizer = await openTokenizer(await readFiles(folder));
   const lengths: number[] = [];
   for (const [index, row] of rows.entries()) {
     if (index % 500 === 0) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
@@ -6,10 +7,10 @@ import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { crossValidateProbe, nearestNeighbours, wilsonInterval } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
-import { blockOf, openModel, writeModel } from '@joyul/models';
-import type { ModelFolder } from '@joyul/models';
+import { blockOf, writeModel } from '@joyul/models';
+import type { BertFolder } from '@joyul/models';
 import { SourceError, digestFile, fetchFirst, findModelFolder } from '@joyul/sources';
-import { encodeFeatures, encodeRows } from '@joyul/training';
+import { encodeFeatures, encodeRows, openEncoder } from '@joyul/training';
 import type { SelectParams } from './index.ts';
 
 type Candidate = SelectParams['candidates'][number];
@@ -24,7 +25,7 @@ interface Scored {
   readonly candidate: Candidate;
   readonly resolved: string;
   readonly sha256: string;
-  readonly model: ModelFolder;
+  readonly model: BertFolder;
   readonly layers: number;
   readonly weights: number;
   readonly probe: number;
@@ -44,10 +45,18 @@ function sampleRows(rows: readonly Row[], count: number, seed: number): readonly
   });
 }
 
+/** The digest of a file with weights; of several, the digest of theirs, one a line. */
+async function digestWeights(files: readonly string[]): Promise<string> {
+  const digests: string[] = [];
+  for (const file of files) digests.push(await digestFile(file));
+  const [only = ''] = digests;
+  return digests.length === 1 ? only : createHash('sha256').update(digests.join('\n')).digest('hex');
+}
+
 async function fetchModel(
   candidate: Candidate,
   context: Context,
-): Promise<{ readonly folder: string; readonly resolved: string; readonly sha256: string }> {
+): Promise<{ readonly model: BertFolder; readonly resolved: string; readonly sha256: string }> {
   const { downloadDir, projectDir, signal, emit } = context;
   try {
     const source = await fetchFirst([candidate.source].flat(), {
@@ -70,10 +79,11 @@ async function fetchModel(
     if (folder === undefined)
       throw new StepFailure(
         'NOT_A_MODEL',
-        `${source.resolved} holds no config.json beside a .safetensors file.`,
+        `${source.resolved} holds no config.json beside a .safetensors file, and no .gguf file.`,
         { help: 'Name a package that carries a Hugging Face model.' },
       );
-    const sha256 = await digestFile(join(folder, 'model.safetensors'));
+    const model = await openEncoder(folder);
+    const sha256 = await digestWeights(model.files);
     if (candidate.sha256 !== undefined && candidate.sha256 !== sha256) {
       throw new StepFailure(
         'WRONG_WEIGHTS',
@@ -81,7 +91,7 @@ async function fetchModel(
         { help: 'Check the source; if the new weights are right, write their digest.' },
       );
     }
-    return { folder, resolved: source.resolved, sha256 };
+    return { model, resolved: source.resolved, sha256 };
   } catch (error) {
     if (error instanceof SourceError)
       throw new StepFailure('SOURCE', `${candidate.name}: ${error.message}`, {
@@ -99,10 +109,9 @@ async function score(
   context: Context,
 ): Promise<Scored> {
   const { params, backend, signal, emit } = context;
-  const { folder, resolved, sha256 } = await fetchModel(candidate, context);
-  const model = await openModel(folder);
+  const { model, resolved, sha256 } = await fetchModel(candidate, context);
   const layers = Math.min(candidate.layers ?? model.config.layers, model.config.layers);
-  const tokenizer = await openTokenizer(folder);
+  const tokenizer = await openTokenizer(model.path);
   const examples = encodeRows(rows, tokenizer, labels, params.max_length);
   const startMs = performance.now();
   const { width, byLayer } = await encodeFeatures(model, examples, {
@@ -144,7 +153,7 @@ const isKept = (name: string, layers: number): boolean => {
   return layer === undefined || Number(layer) < layers;
 };
 
-async function countWeights(model: ModelFolder, layers: number): Promise<number> {
+async function countWeights(model: BertFolder, layers: number): Promise<number> {
   const tensors = await model.readTensors((name) => isKept(name, layers));
   return [...tensors.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
 }
@@ -193,7 +202,7 @@ export async function runSelect(context: Context): Promise<void> {
   await writeModel(outputs.model, {
     rawConfig: config,
     tensors: [...tensors.values()],
-    tokenizerFrom: winner.model.dir,
+    tokenizerFrom: winner.model.path,
   });
   const bySize = [...scored].sort((a, b) => b.weights - a.weights);
   const agrees = bySize[0] === scored.reduce((left, right) => (right.probe > left.probe ? right : left));

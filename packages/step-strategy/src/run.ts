@@ -3,9 +3,9 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
-import { blockOf, openModel } from '@joyul/models';
-import type { ModelFolder } from '@joyul/models';
-import { encodeFeatures, encodeRows, findCut, writeStrategy } from '@joyul/training';
+import { blockOf } from '@joyul/models';
+import type { BertFolder } from '@joyul/models';
+import { encodeFeatures, encodeRows, findCut, openEncoder, writeStrategy } from '@joyul/training';
 import type { Strategy, StrategyAlternative } from '@joyul/training';
 import { decide } from './decide.ts';
 import type { Evidence } from './decide.ts';
@@ -20,7 +20,7 @@ type Context = StepContext<StrategyParams, Ports, { readonly strategy: { readonl
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The top layers of a model, by name. */
-function topLayers(model: ModelFolder, count: number): readonly string[] {
+function topLayers(model: BertFolder, count: number): readonly string[] {
   const { layers } = model.config;
   return Array.from(
     { length: Math.min(count, layers) },
@@ -29,7 +29,7 @@ function topLayers(model: ModelFolder, count: number): readonly string[] {
 }
 
 /** The blocks that a param names; unknown names are refused all at once. */
-function resolveBlocks(model: ModelFolder, blocks: StrategyParams['blocks']): readonly string[] {
+function resolveBlocks(model: BertFolder, blocks: StrategyParams['blocks']): readonly string[] {
   if (typeof blocks === 'string') return topLayers(model, Number(blocks.slice('top:'.length)));
   const known = model.blocks.filter((block) => block !== 'classifier');
   const unknown = blocks.filter((block) => !known.includes(block));
@@ -59,7 +59,7 @@ function measureWords(texts: readonly string[], labels: readonly number[], class
   return right.reduce((sum, count) => sum + count, 0) / Math.max(1, labels.length);
 }
 
-async function measure(model: ModelFolder, context: Context): Promise<Evidence> {
+async function measure(model: BertFolder, context: Context): Promise<Evidence> {
   const { params, inputs, seed, backend, signal, emit } = context;
   const dataset = await readDataset(inputs.dataset);
   const all = await dataset.rows('train');
@@ -104,7 +104,7 @@ async function measure(model: ModelFolder, context: Context): Promise<Evidence> 
 }
 
 /** Weights in some blocks. */
-async function countWeights(model: ModelFolder): Promise<(blocks: readonly string[]) => number> {
+async function countWeights(model: BertFolder): Promise<(blocks: readonly string[]) => number> {
   const counts = new Map<string, number>();
   for (const [name, tensor] of await model.readTensors()) {
     const block = blockOf(name) ?? '';
@@ -123,7 +123,7 @@ function relativeCost(blocks: readonly string[], layers: number): number {
 }
 
 function describeAlternatives(
-  model: ModelFolder,
+  model: BertFolder,
   count: (blocks: readonly string[]) => number,
 ): readonly StrategyAlternative[] {
   const encoder = model.blocks.filter((block) => block !== 'classifier');
@@ -149,7 +149,7 @@ interface Choice {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-async function makeChoice(model: ModelFolder, context: Context): Promise<Choice> {
+async function makeChoice(model: BertFolder, context: Context): Promise<Choice> {
   const { params, emit } = context;
   const encoder = model.blocks.filter((block) => block !== 'classifier');
   const reason = 'the pipeline says so';
@@ -185,7 +185,7 @@ const names: Readonly<Record<Strategy['method'], string>> = {
 /** Decides and writes the strategy. */
 export async function runStrategy(context: Context): Promise<void> {
   const { inputs, outputs, params, emit } = context;
-  const model = await openModel(inputs.model);
+  const model = await openEncoder(inputs.model);
   const choice = await makeChoice(model, context);
   const count = await countWeights(model);
   const alternatives = describeAlternatives(model, count);

@@ -2,8 +2,7 @@ import type { Backend, StepEvent } from '@joyul/plugin-api';
 import type { Row } from '@joyul/data';
 import { makeRandom, openTokenizer, shuffle } from '@joyul/data';
 import { fitBagOfWords, fitProbe } from '@joyul/metrics';
-import { openModel } from '@joyul/models';
-import { encodeFeatures, encodeRows } from '@joyul/training';
+import { encodeFeatures, encodeRows, openEncoder } from '@joyul/training';
 
 /** Answers of something simpler than the tuned model, as indices into the labels. */
 export interface Baseline {
@@ -31,7 +30,7 @@ const best = (probabilities: readonly number[]): number => probabilities.indexOf
 /** Features of the base model as it came, and a linear classifier on them: not fine-tuning. */
 async function answerByProbe(options: BaselineOptions): Promise<readonly number[]> {
   const { labels, baseModelDir, maxLength, backend, signal, emit } = options;
-  const [model, tokenizer] = await Promise.all([openModel(baseModelDir), openTokenizer(baseModelDir)]);
+  const [model, tokenizer] = await Promise.all([openEncoder(baseModelDir), openTokenizer(baseModelDir)]);
   const train = shuffle(options.train, makeRandom(options.seed)).slice(0, options.probeRows);
   const examples = encodeRows([...train, ...options.test], tokenizer, labels, maxLength);
   const layer = model.config.layers;

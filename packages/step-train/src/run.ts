@@ -4,11 +4,12 @@ import { chooseBackend } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
-import { openModel, writeModel } from '@joyul/models';
+import { writeModel } from '@joyul/models';
 import {
   TrainingError,
   encodeRows,
   findPrefixObstacle,
+  openEncoder,
   readHparams,
   readStrategy,
   trainClassifier,
@@ -197,7 +198,7 @@ export async function runTrain(context: Context): Promise<void> {
     readDataset(inputs.dataset),
     readStrategy(inputs.strategy),
     readHparams(inputs.hparams),
-    openModel(inputs.weights),
+    openEncoder(inputs.weights),
     openTokenizer(inputs.weights),
   ]);
   const { labels } = dataset.header;
@@ -244,7 +245,7 @@ export async function runTrain(context: Context): Promise<void> {
     rawConfig,
     tensors: [...result.weights.values()],
     labels,
-    tokenizerFrom: model.dir,
+    tokenizerFrom: model.path,
   });
   await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
   const seconds = (performance.now() - startMs) / 1000;

@@ -2,7 +2,7 @@ import type { Backend } from '@joyul/plugin-api';
 import { Program, createSession } from '@joyul/compute';
 import type { Tensor } from '@joyul/compute';
 import { Bert } from '@joyul/models';
-import type { BatchShape, ModelFolder, NamedTensor, Pooling } from '@joyul/models';
+import type { BatchShape, BertFolder, NamedTensor, Pooling } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { chooseBuckets, makeBatches, padBatch } from './batches.ts';
 
@@ -32,7 +32,7 @@ interface PassOptions extends EncodeOptions {
 
 /** Runs every example once through the lower layers of a model. */
 async function passThrough(
-  model: ModelFolder,
+  model: BertFolder,
   weights: ReadonlyMap<string, NamedTensor>,
   examples: readonly Example[],
   options: PassOptions,
@@ -88,7 +88,7 @@ export interface Features {
 
 /** Pooled features of a frozen encoder at some depths, in one pass. */
 export async function encodeFeatures(
-  model: ModelFolder,
+  model: BertFolder,
   examples: readonly Example[],
   options: EncodeOptions & {
     readonly layers: readonly number[];
@@ -125,7 +125,7 @@ export type CachedStates = readonly Float32Array[];
 
 /** The states before layer `cut`, computed once; training above the cut starts from them. */
 export async function encodeStates(
-  model: ModelFolder,
+  model: BertFolder,
   weights: ReadonlyMap<string, NamedTensor>,
   examples: readonly Example[],
   options: EncodeOptions & { readonly cut: number },

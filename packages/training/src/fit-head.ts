@@ -1,6 +1,6 @@
 import type { Backend } from '@joyul/plugin-api';
 import { fitProbe, foldProbe } from '@joyul/metrics';
-import type { ModelFolder, NamedTensor } from '@joyul/models';
+import type { BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { encodeFeatures } from './encoder.ts';
 import type { Strategy } from './formats.ts';
@@ -24,7 +24,7 @@ export interface FitHeadOptions {
  * `classifier.weight` is [classes, width], `classifier.bias` is [classes].
  */
 export async function fitHead(
-  model: ModelFolder,
+  model: BertFolder,
   examples: readonly Example[],
   { classes, ...options }: FitHeadOptions,
 ): Promise<readonly NamedTensor[]> {

@@ -10,6 +10,7 @@ export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy 
 export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
 export { languageEntries, makeLanguageProgram } from './language-program.ts';
 export type { LanguageOptions, LanguageUpdate } from './language-program.ts';
+export { openEncoder } from './open-encoder.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';

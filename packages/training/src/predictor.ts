@@ -3,11 +3,11 @@ import { createSession } from '@joyul/compute';
 import type { Session } from '@joyul/compute';
 import { openTokenizer } from '@joyul/data';
 import type { Tokenizer } from '@joyul/data';
-import { openModel } from '@joyul/models';
-import type { ModelFolder } from '@joyul/models';
+import type { BertFolder } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { chooseBuckets, makeBatches, padBatch } from './batches.ts';
 import { entryNames, makeClassifierProgram } from './classifier-program.ts';
+import { openEncoder } from './open-encoder.ts';
 
 /** What a classifier says of one text. */
 export interface Prediction {
@@ -22,7 +22,7 @@ export interface Predictor {
   readonly labels: readonly string[];
   readonly maxLength: number;
   readonly tokenizer: Tokenizer;
-  readonly model: ModelFolder;
+  readonly model: BertFolder;
   predict(texts: readonly string[]): Promise<readonly Prediction[]>;
   dispose(): void;
 }
@@ -49,7 +49,7 @@ export function softmaxOf(logits: Float32Array): readonly number[] {
 
 /** Opens a trained model folder; the same tokenizer and the same program that training used answer. */
 export async function openPredictor(dir: string, options: PredictorOptions = {}): Promise<Predictor> {
-  const model = await openModel(dir);
+  const model = await openEncoder(dir);
   if (model.labels.length === 0)
     throw new Error(`${dir} holds a base model without a head; it cannot classify.`);
   const tokenizer = await openTokenizer(dir);

@@ -1,5 +1,5 @@
 import type { Backend } from '@joyul/plugin-api';
-import type { ModelFolder, NamedTensor } from '@joyul/models';
+import type { BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import type { Hparams, Strategy } from './formats.ts';
@@ -8,7 +8,7 @@ import type { Trainability } from './trainability.ts';
 /** What training needs. */
 export interface TrainOptions {
   /** Weights to start from, with a head. */
-  readonly model: ModelFolder;
+  readonly model: BertFolder;
   readonly labels: readonly string[];
   readonly train: readonly Example[];
   readonly validation: readonly Example[];

