@@ -74,18 +74,19 @@ export class Llama {
     const split = (part: Tensor, count: number): Tensor =>
       transpose(reshape(part, [batch, time, count, headDim]), [0, 2, 1, 3]); // [batch, count, time, headDim]
     const normed = rmsNorm(x, weights.get(`${name}.input_layernorm.weight`), epsilon);
-    const query = split(weights.linear(normed, `${name}.self_attn.q_proj`), heads);
-    const key = split(weights.linear(normed, `${name}.self_attn.k_proj`), keyValueHeads);
-    const value = split(weights.linear(normed, `${name}.self_attn.v_proj`), keyValueHeads);
-    const scaled = mul(rope(query, context.rope), 1 / Math.sqrt(headDim));
-    const mixed = attention(scaled, rope(key, context.rope), value, context.bias); // [batch, heads, time, headDim]
+    const [toQuery, toKey, toValue] = weights.linears(normed, [
+      `${name}.self_attn.q_proj`,
+      `${name}.self_attn.k_proj`,
+      `${name}.self_attn.v_proj`,
+    ]);
+    const query = mul(rope(split(toQuery, heads), context.rope), 1 / Math.sqrt(headDim));
+    const key = rope(split(toKey, keyValueHeads), context.rope);
+    const mixed = attention(query, key, split(toValue, keyValueHeads), context.bias); // [batch, heads, time, headDim]
     const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch * time, heads * headDim]);
     const attended = add(x, weights.linear(joined, `${name}.self_attn.o_proj`));
     const inner = rmsNorm(attended, weights.get(`${name}.post_attention_layernorm.weight`), epsilon);
-    const activated = swiglu(
-      weights.linear(inner, `${name}.mlp.gate_proj`),
-      weights.linear(inner, `${name}.mlp.up_proj`),
-    ); // [batch·time, intermediate]
+    const [gate, up] = weights.linears(inner, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`]);
+    const activated = swiglu(gate, up); // [batch·time, intermediate]
     return add(attended, weights.linear(activated, `${name}.mlp.down_proj`));
   }
 
