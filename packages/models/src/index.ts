@@ -23,3 +23,15 @@ export { WeightsError } from './weights-error.ts';
 export type { WeightSpec } from './weight-specs.ts';
 export { ModelWeights } from './model-weights.ts';
 export type { LayerAdapter } from './model-weights.ts';
+export {
+  AdapterError,
+  adapterNames,
+  isAdapterName,
+  lowestAdaptedBlock,
+  planAdapters,
+} from './adapters/adapter-plan.ts';
+export type { AdaptedLayer, AdapterPlan, AdapterSpec } from './adapters/adapter-plan.ts';
+export { adapterWeightSpecs, declareAdapters, drawAdapters } from './adapters/adapter-weights.ts';
+export { AdapterMerger } from './adapters/merge-adapters.ts';
+export { parsePeftConfig, readAdapter, writeAdapter } from './adapters/peft-files.ts';
+export type { Adapter, WriteAdapterOptions } from './adapters/peft-files.ts';

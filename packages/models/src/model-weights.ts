@@ -1,21 +1,17 @@
-import { add, linear, matMul, mul } from '@joyul/compute';
+import { linear } from '@joyul/compute';
 import type { Program, Tensor, Variable } from '@joyul/compute';
+import { adapt, effectiveNorms, narrow } from './adapters/apply-adapter.ts';
+import type { LayerAdapter } from './adapters/apply-adapter.ts';
 import type { WeightSpec } from './weight-specs.ts';
 
-/** Two small matrices beside a linear layer. */
-export interface LayerAdapter {
-  /** [rank, in] */
-  readonly down: Variable;
-  /** [out, rank] */
-  readonly up: Variable;
-  /** What the product is multiplied with: α / rank, or α / √rank. */
-  readonly scale: number;
-}
+export type { LayerAdapter } from './adapters/apply-adapter.ts';
 
 /** A model's weights as variables of a program; the way in which models apply their linear layers. */
 export class ModelWeights {
   readonly variables: ReadonlyMap<string, Variable>;
   readonly #adapters: ReadonlyMap<string, LayerAdapter>;
+  /** DoRA's norms depend on weights alone: all calls of a run share them. */
+  readonly #norms = new Map<string, Tensor>();
 
   private constructor(variables: ReadonlyMap<string, Variable>, adapters: ReadonlyMap<string, LayerAdapter>) {
     this.variables = variables;
@@ -41,10 +37,34 @@ export class ModelWeights {
 
   /** y = x·Wᵀ + b for x [rows, in], with the layer's adapter beside it where it has one. */
   linear(x: Tensor, layer: string): Tensor {
-    const output = linear(x, this.get(`${layer}.weight`), this.variables.get(`${layer}.bias`)); // [rows, out]
-    const adapter = this.#adapters.get(layer);
-    if (adapter === undefined) return output;
-    const narrow = mul(matMul(x, adapter.down, { transposeB: true }), adapter.scale); // [rows, rank]
-    return add(output, matMul(narrow, adapter.up, { transposeB: true }));
+    const [output] = this.linears(x, [layer]);
+    if (output === undefined) throw new Error('Internal error: a layer without an output.');
+    return output;
+  }
+
+  /** {@link linear} of layers that read the same x; their adapters share a product. */
+  linears<const Layers extends readonly string[]>(
+    x: Tensor,
+    layers: Layers,
+  ): { readonly [K in keyof Layers]: Tensor } {
+    const adapters = layers.flatMap((layer) => this.#adapters.get(layer) ?? []);
+    const narrowed = new Map(narrow(x, adapters).map((tensor, index) => [adapters[index], tensor]));
+    const outputs = layers.map((layer) => {
+      const weight = this.get(`${layer}.weight`);
+      const bias = this.variables.get(`${layer}.bias`);
+      const adapter = this.#adapters.get(layer);
+      const own = narrowed.get(adapter);
+      if (adapter === undefined || own === undefined) return linear(x, weight, bias);
+      const norms = this.#normsOf(layer, weight, adapter);
+      return adapt(x, { weight, bias, adapter, narrowed: own, norms });
+    });
+    return outputs as { readonly [K in keyof Layers]: Tensor }; // One output for each layer.
+  }
+
+  #normsOf(layer: string, weight: Tensor, adapter: LayerAdapter): Tensor | undefined {
+    if (adapter.magnitude === undefined) return undefined;
+    const norms = this.#norms.get(layer) ?? effectiveNorms(weight, adapter);
+    this.#norms.set(layer, norms);
+    return norms;
   }
 }

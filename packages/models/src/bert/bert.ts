@@ -101,10 +101,13 @@ export class Bert {
     const name = `encoder.layer.${index}`;
     const split = (part: Tensor): Tensor =>
       transpose(reshape(part, [batch, time, heads, headDim]), [0, 2, 1, 3]); // [batch, heads, time, headDim]
-    const query = mul(this.#weights.linear(x, `${name}.attention.self.query`), 1 / Math.sqrt(headDim));
-    const key = this.#weights.linear(x, `${name}.attention.self.key`);
-    const value = this.#weights.linear(x, `${name}.attention.self.value`);
-    const mixed = attention(split(query), split(key), split(value), bias); // [batch, heads, time, headDim]
+    const [query, key, value] = this.#weights.linears(x, [
+      `${name}.attention.self.query`,
+      `${name}.attention.self.key`,
+      `${name}.attention.self.value`,
+    ]);
+    const scaled = mul(query, 1 / Math.sqrt(headDim));
+    const mixed = attention(split(scaled), split(key), split(value), bias); // [batch, heads, time, headDim]
     const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch * time, width]);
     const attended = this.#norm(
       add(this.#weights.linear(joined, `${name}.attention.output.dense`), x),

@@ -76,9 +76,11 @@ export class Llama {
     const name = `model.layers.${index}`;
     const apart = { batch, time, headDim };
     const normed = rmsNorm(x, weights.get(`${name}.input_layernorm.weight`), epsilon);
-    const [query, key, value] = (['q_proj', 'k_proj', 'v_proj'] as const).map((projection) =>
-      weights.linear(normed, `${name}.self_attn.${projection}`),
-    ) as [Tensor, Tensor, Tensor]; // One for each.
+    const [query, key, value] = weights.linears(normed, [
+      `${name}.self_attn.q_proj`,
+      `${name}.self_attn.k_proj`,
+      `${name}.self_attn.v_proj`,
+    ]);
     const mixed = attention(
       splitHeads(query, { ...apart, heads }, { rope: context.rope, scale: 1 / Math.sqrt(headDim) }),
       splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope }),
@@ -87,10 +89,8 @@ export class Llama {
     ); // [batch, heads, time, headDim]
     const attended = addResidual(x, weights.linear(joinHeads(mixed), `${name}.self_attn.o_proj`));
     const inner = rmsNorm(attended, weights.get(`${name}.post_attention_layernorm.weight`), epsilon);
-    const activated = swiglu(
-      weights.linear(inner, `${name}.mlp.gate_proj`),
-      weights.linear(inner, `${name}.mlp.up_proj`),
-    ); // [batch·time, intermediate]
+    const [gate, up] = weights.linears(inner, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`]);
+    const activated = swiglu(gate, up); // [batch·time, intermediate]
     return addResidual(attended, weights.linear(activated, `${name}.mlp.down_proj`));
   }
 
