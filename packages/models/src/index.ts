@@ -15,3 +15,8 @@ export type { NamedTensor, StoredTensor } from './safetensors.ts';
 export type { WeightSpec } from './weight-specs.ts';
 export { ModelWeights } from './model-weights.ts';
 export type { LayerAdapter } from './model-weights.ts';
+export { LayersModel } from './layers-model/layers-model.ts';
+export type { LayerRange } from './layers-model/layers-model.ts';
+export { LayersModelError } from './layers-model/layers-model-error.ts';
+export { openLayersModel } from './layers-model/open-layers-model.ts';
+export type { LayersModelFile } from './layers-model/open-layers-model.ts';
