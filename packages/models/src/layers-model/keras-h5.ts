@@ -46,22 +46,33 @@ export async function readKerasH5<T>(
   const name = basename(path);
   if (!(await isHdf5(path))) throw new LayersModelError(name, ['It is not an HDF5 file.']);
   const { default: h5wasm } = await import('h5wasm/node'); // Takes 0.3 s, so it is loaded when it is needed.
-  await h5wasm.ready;
-  const file: File = new h5wasm.File(path, 'r');
+  // The library prints its errors unless it throws them.
+  (await h5wasm.ready).activate_throwing_error_handler();
+  let file: File | undefined;
   try {
-    const description = file.attrs['model_config']?.value;
-    if (description === undefined || description === null)
-      throw new LayersModelError(name, [
-        'It holds weights without the description of a model; save it in Keras with model.save("model.h5").',
-      ]);
+    file = new h5wasm.File(path, 'r');
+    const description = file.attrs['model_config']?.value ?? '';
     const weights = new StoredWeights();
     const root = file.get('model_weights') as Group | null; // Keras always writes a group.
     for (const layer of root?.keys() ?? []) {
       const group = root?.get(layer);
       if (group instanceof h5wasm.Group) addGroup(weights, layer, group);
     }
+    if (description === '')
+      throw new LayersModelError(name, [
+        'It holds weights without the description of a model; save it in Keras with model.save("model.h5").',
+      ]);
     return use(parseLayerGraph(name, JSON.parse(textOf(description))), weights);
+  } catch (error) {
+    if (error instanceof LayersModelError) throw error;
+    throw new LayersModelError(name, [`It is damaged: ${lastReason(error)}.`], { cause: error });
   } finally {
-    file.close();
+    file?.close();
   }
+}
+
+/** The innermost reason in a message of the HDF5 library, which is a list of calls. */
+function lastReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return [...message.matchAll(/\(\): (.*)/g)].at(-1)?.[1] ?? message;
 }

@@ -199,8 +199,8 @@ const fold = (operation: (x: Tensor, y: Tensor | number) => Tensor): LayerKind =
 
 /** The last axis of an image is 3, that of a row of features 1; files name either, or −1. */
 const lastAxisOnly = (config: LayerConfig): readonly string[] => {
-  const axis = config.get('axis') ?? -1;
-  return [-1, 1, 3].includes(Number(axis)) ? [] : [`axis ${String(axis)}`];
+  const axis = Number(config.get('axis') ?? -1); // Files may hold a list of one.
+  return [-1, 1, 3].includes(axis) ? [] : [`axis ${axis}`];
 };
 
 /** A layer along the last axis; the axis 1 of an image is its height, which its channels follow. */

@@ -2,8 +2,8 @@
 export class LayersModelError extends Error {
   readonly problems: readonly string[];
 
-  constructor(file: string, problems: readonly string[]) {
-    super(`${file} cannot be tuned here: ${problems.join(' ')}`);
+  constructor(file: string, problems: readonly string[], options?: ErrorOptions) {
+    super(`${file} cannot be tuned here: ${problems.join(' ')}`, options);
     this.name = 'LayersModelError';
     this.problems = problems;
   }

@@ -45,6 +45,7 @@ async function addShards(file: string, manifest: Json, weights: StoredWeights): 
   const content = Buffer.concat(await Promise.all(shards.map((path) => readFile(path))));
   let at = 0;
   for (const weight of (manifest['weights'] ?? []) as readonly Json[]) {
+    // As TensorFlow.js documents it.
     const storage = storageOf(weight);
     const shape = (weight['shape'] ?? []) as readonly number[]; // As above.
     const width = bytesOf[storage.dtype];
