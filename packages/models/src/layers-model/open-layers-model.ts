@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sizeOf } from '@joyul/compute';
-import type { NamedTensor } from '../safetensors.ts';
+import type { NamedTensor } from '../tensors.ts';
 import { readKerasH5 } from './keras-h5.ts';
 import type { LayerGraph } from './layer-graph.ts';
 import { layerKinds } from './layer-kinds.ts';

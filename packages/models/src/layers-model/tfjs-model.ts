@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve, sep } from 'node:path';
-import { toFloat32 } from '../number-formats.ts';
+import { numberFormats } from '../number-formats.ts';
 import { asJson } from './layer-config.ts';
 import type { Json } from './layer-config.ts';
 import { parseLayerGraph } from './layer-graph.ts';
@@ -27,8 +27,12 @@ function storageOf(weight: Json): Storage {
 }
 
 function readNumbers(bytes: Buffer, { dtype, scale, min }: Storage): Float32Array {
-  if (dtype === 'float16') return toFloat32(Uint8Array.from(bytes), 'F16');
-  if (dtype === 'float32') return toFloat32(Uint8Array.from(bytes), 'F32');
+  if (dtype === 'float16' || dtype === 'float32') {
+    const format = numberFormats[dtype === 'float16' ? 'F16' : 'F32'];
+    const values = new Float32Array(bytes.length / format.blockBytes);
+    format.unpack(Uint8Array.from(bytes), values);
+    return values;
+  }
   const width = bytesOf[dtype] ?? 1;
   return Float32Array.from(
     { length: bytes.length / width },
