@@ -235,8 +235,10 @@ class GraphWriter {
   #writeUpdate(update: Update, reads: readonly string[]): string {
     const handle = this.#handleOf(update.variable);
     const type = { type: update.variable.dtype } as const;
-    if (update.kind === 'assign')
-      return this.add('AssignVariableOp', [handle, this.nameOf(update.value), ...reads], { dtype: type });
+    if (update.kind !== 'adamw') {
+      const op = update.kind === 'add' ? 'AssignAddVariableOp' : 'AssignVariableOp';
+      return this.add(op, [handle, this.nameOf(update.value), ...reads], { dtype: type });
+    }
     const { rates } = update;
     const gradient = this.nameOf(update.gradient);
     const order = [...reads];
