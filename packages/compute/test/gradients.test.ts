@@ -212,6 +212,21 @@ const cases: readonly Case[] = [
         headCrossEntropy(x, head, labels, { chunkRows: 2, rowWeights: constant([1, 2, 3], [3]) }).total,
     ),
   ],
+  [
+    'headCrossEntropy, smoothed',
+    [
+      [3, 4],
+      [5, 4],
+    ],
+    two(
+      (x, head) =>
+        headCrossEntropy(x, head, labels, {
+          chunkRows: 2,
+          rowWeights: constant([1, 2, 3], [3]),
+          labelSmoothing: 0.2,
+        }).total,
+    ),
+  ],
   ['L2Loss', [[2, 3]], one((x) => mul(halfSumOfSquares(x), halfSumOfSquares(x)))],
   ['maskedMean', [[2, 3, 2]], one((x) => square(maskedMean(x, constant([1, 1, 0, 1, 0, 0], [2, 3]))))],
   [
@@ -330,6 +345,24 @@ async function evaluate(
   session.dispose();
   return [...(y ?? [])];
 }
+
+test('headCrossEntropy, smoothed, is the smoothed cross-entropy of all logits at once', async () => {
+  const head = constant(values(20, 1), [5, 4]);
+  const options = { labelSmoothing: 0.2, rowWeights: constant([1, 2, 3], [3]) };
+  const [[whole], [chunked]] = [
+    await evaluate(
+      [3, 4],
+      values(12, 0),
+      (x) => softmaxCrossEntropy(matMul(x, head, { transposeB: true }), labels, options).total,
+    ),
+    await evaluate(
+      [3, 4],
+      values(12, 0),
+      (x) => headCrossEntropy(x, head, labels, { ...options, chunkRows: 2 }).total,
+    ),
+  ];
+  expect(chunked).toBeCloseTo(whole ?? Number.NaN, 5);
+});
 
 test('headCrossEntropy in chunks is the cross-entropy of all logits at once', async () => {
   const head = constant(values(20, 1), [5, 4]);

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createSession, momentNames } from '@joyul/compute';
-import type { Program } from '@joyul/compute';
+import { createSession, sizeOf } from '@joyul/compute';
+import type { Program, Variable } from '@joyul/compute';
 import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
-import { chooseBuckets, makeEpoch } from './batches.ts';
+import { chooseBuckets } from './batches.ts';
 import type { Checkpoint, TrainingState } from './checkpoint.ts';
 import { loadCheckpoint } from './checkpoint.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
@@ -13,7 +13,8 @@ import { encodeStates } from './encoder.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
-import { Trainer } from './trainer.ts';
+import { Trainer, makeWindows } from './trainer.ts';
+import { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';
 
 /** Frozen states are kept in memory up to this size; beyond it the frozen layers are computed each time. */
 const maxCacheBytes = 2e9;
@@ -72,7 +73,7 @@ async function cacheTrunk(
 /** What is computed and built once, before the first iteration. */
 interface Prepared {
   readonly program: Program;
-  readonly weightNames: readonly string[];
+  readonly weights: ReadonlyMap<string, Variable>;
   readonly isTrained: (name: string) => boolean;
   readonly buckets: readonly number[];
   readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
@@ -109,10 +110,14 @@ async function prepareTraining(
       weightDecay: hparams.weight_decay,
       maxGradNorm: hparams.max_grad_norm,
       labelSmoothing: hparams.label_smoothing,
+      optimizer: optimizerOf(hparams),
+      rateShareOf: (name) => rateShareOf(name, model.config.layers, hparams.layer_lr_decay),
+      decay: hparams.decay,
+      accumulates: hparams.gradient_accumulation_steps > 1,
       ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
     },
   );
-  return { program, weightNames: [...weights.keys()], isTrained, buckets, states, cut, trunkMs };
+  return { program, weights, isTrained, buckets, states, cut, trunkMs };
 }
 
 const startState = (identity: string): TrainingState => ({
@@ -158,28 +163,38 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     );
   }
   const before = await model.readTensors();
-  const { program, weightNames, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
+  const { program, weights, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
     options,
     before,
   );
-  const trained = weightNames.filter(isTrained);
+  const trained = [...weights.keys()].filter(isTrained);
+  const { kept: slots, sums } = slotsOf(
+    hparams,
+    [...weights.values()].filter((weight) => isTrained(weight.name)),
+  );
   const identity = identityOf(options, before);
-  const perEpoch = makeEpoch(train, buckets, hparams.batch_size, options.seed).length;
+  const perEpoch = makeWindows(options, buckets, 0).length;
   const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
   const session = await createSession(program, backend === undefined ? {} : { backend });
   try {
     const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
     const values = [
-      ...weightNames.map((name) => [name, dataOf(name)] as const),
-      ...trained.flatMap((name) =>
-        momentNames(name).map((slot) => [slot, new Float32Array(dataOf(name).length)] as const),
-      ),
+      ...[...weights.keys()].map((name) => [name, dataOf(name)] as const),
+      ...[...slots, ...sums].map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))] as const),
       // Last, so that what a checkpoint holds wins.
       ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
     ];
     await session.write(Object.fromEntries(values));
     const state = checkpoint?.state ?? startState(identity);
-    const trainer = new Trainer({ options, session, trained, buckets, states, state });
+    const trainer = new Trainer({
+      options,
+      session,
+      trained,
+      slots: slots.map((slot) => slot.name),
+      buckets,
+      states,
+      state,
+    });
     if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
     options.onStart?.({
       cut,

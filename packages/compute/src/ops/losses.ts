@@ -1,10 +1,11 @@
 import type { Tensor } from '../ir.ts';
-import { makeNode, scalar } from '../ir.ts';
-import { add, cast, exp, mul, notEqual, sub, where } from './elementwise.ts';
+import { constant, makeNode, scalar } from '../ir.ts';
+import { add, cast, equal, exp, mul, notEqual, sub, where } from './elementwise.ts';
+import { fuse } from './fuse.ts';
 import { matMul } from './matmul.ts';
 import { logSoftmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
-import { concat, gather, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
+import { concat, gather, mean, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
 
 /** Settings of the cross-entropy. */
 export interface CrossEntropyOptions {
@@ -86,6 +87,44 @@ export interface HeadCrossEntropyOptions {
   readonly rowWeights?: Tensor;
   /** Rows whose logits exist at the same time; the default is 128. */
   readonly chunkRows?: number;
+  /** ε: the target is 1−ε on the label and ε/vocabulary on each token (Szegedy et al. 2016); the default is 0. */
+  readonly labelSmoothing?: number;
+}
+
+interface RowLosses {
+  /** [rows] */
+  readonly losses: Tensor;
+  /** wᵢ·∂lossᵢ/∂logits, [rows, classes]. */
+  readonly toLogits: Tensor;
+}
+
+/** The losses of logits [rows, classes] and, times `weight` [rows], their gradients. */
+function lossesOf(logits: Tensor, labels: Tensor, weight: Tensor, smoothing: number): RowLosses {
+  const { losses, backprop } = sparseCrossEntropy(logits, labels);
+  const [rows = 0, classes = 1] = logits.shape;
+  const column = reshape(weight, [rows, 1]);
+  if (smoothing === 0) return { losses, toLogits: mul(backprop, column) };
+  // With z for the logits: −Σ targetᵢ·log pᵢ = −log p(label) + ε·(z(label) − mean z).
+  const starts = constant(
+    Int32Array.from({ length: rows }, (_, row) => row * classes),
+    [rows],
+    'int32',
+  );
+  const chosen = gather(reshape(logits, [rows * classes]), add(starts, labels)); // [rows]
+  const classIds = constant(
+    Int32Array.from({ length: classes }, (_, id) => id),
+    [1, classes],
+    'int32',
+  );
+  // p − target = (p − one-hot) + ε·(one-hot − 1/classes), in the pass that multiplies with the weights.
+  const [toLogits] = fuse(
+    [backprop, column, reshape(labels, [rows, 1]), classIds],
+    (difference, factor, label, ids) => {
+      const isLabel = cast(equal(ids, label), 'float32');
+      return [mul(add(difference, mul(sub(isLabel, 1 / classes), smoothing)), factor)] as const;
+    },
+  );
+  return { losses: add(losses, mul(sub(chosen, mean(logits, [-1])), smoothing)), toLogits };
 }
 
 /**
@@ -100,7 +139,7 @@ export function headCrossEntropy(
   labels: Tensor,
   options: HeadCrossEntropyOptions = {},
 ): CrossEntropy {
-  const { ignoreLabel = -100, rowWeights, chunkRows = 128 } = options;
+  const { ignoreLabel = -100, rowWeights, chunkRows = 128, labelSmoothing = 0 } = options;
   const [rows = 0, hidden = 0] = x.shape;
   const counts = notEqual(labels, ignoreLabel);
   const safe = where(counts, labels, scalar(0, 'int32'));
@@ -112,20 +151,20 @@ export function headCrossEntropy(
     const states = slice(x, [begin, 0], [count, hidden]);
     const weight = slice(weights, [begin], [count]);
     const logits = matMul(states, head, { transposeB: true }); // [count, vocabulary]
-    const { losses, backprop } = sparseCrossEntropy(logits, slice(safe, [begin], [count]));
-    return { states, total: sum(mul(losses, weight)), backprop: mul(backprop, reshape(weight, [count, 1])) };
+    const { losses, toLogits } = lossesOf(logits, slice(safe, [begin], [count]), weight, labelSmoothing);
+    return { states, total: sum(mul(losses, weight)), toLogits };
   });
   const total = chunks.map((chunk) => chunk.total).reduce((left, right) => add(left, right));
   return {
     weight: sum(weights),
     total: withGradient(total, [x, head], (gradient, needed) => {
-      const toStates = chunks.map(({ backprop }) => matMul(backprop, head));
+      const toStates = chunks.map(({ toLogits }) => matMul(toLogits, head));
       return [
         needed[0] === true ? mul(concat(toStates, 0), gradient) : undefined,
         needed[1] === true
           ? mul(
               chunks
-                .map(({ backprop, states }) => matMul(backprop, states, { transposeA: true }))
+                .map(({ toLogits, states }) => matMul(toLogits, states, { transposeA: true }))
                 .reduce((left, right) => add(left, right)),
               gradient,
             )

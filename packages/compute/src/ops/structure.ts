@@ -34,6 +34,7 @@ export function slice(x: Tensor, begin: readonly number[], size: readonly number
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (first === undefined) throw new Error('Internal error: nothing to join.');
+  if (parts.length === 1) return first; // TensorFlow joins two or more.
   const shape = first.shape.map((length, index) =>
     index === axis ? parts.reduce((sum, part) => sum + lengthOf(part, axis), 0) : length,
   );

@@ -11,6 +11,7 @@ import {
   gelu,
   geluTanh,
   gradients,
+  headCrossEntropy,
   layerNorm,
   linear,
   loadBinding,
@@ -39,6 +40,12 @@ const noise = (count: number, phase: number): Float32Array =>
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const row = (width: number, phase: number): Tensor => constant(noise(width, phase), [width]);
 
+const tokens = constant(
+  Int32Array.from({ length: 64 }, (_, index) => (index % 9 === 0 ? -100 : (index * 37) % 2048)),
+  [64],
+  'int32',
+);
+
 /** Shapes that are large enough for a compiled function. */
 const cases: readonly (readonly [string, readonly number[], (x: Tensor) => Tensor])[] = [
   ['gelu', [512, 256], gelu],
@@ -47,6 +54,12 @@ const cases: readonly (readonly [string, readonly number[], (x: Tensor) => Tenso
   ['layerNorm', [512, 256], (x) => layerNorm(x, row(256, 1), row(256, 2), 1e-5)],
   ['rmsNorm', [512, 256], (x) => rmsNorm(x, row(256, 1), 1e-5)],
   ['rope', [2, 4, 128, 64], (x) => rope(x, makeRopeTables(128, 64))],
+  [
+    'headCrossEntropy, smoothed',
+    [64, 32],
+    (x) =>
+      headCrossEntropy(x, constant(noise(2048 * 32, 3), [2048, 32]), tokens, { labelSmoothing: 0.2 }).total,
+  ],
   ['attention', [2, 4, 128, 64], (x) => attention(mul(x, 0.2), x, mul(x, 2), causalBias(128))],
 ];
 
