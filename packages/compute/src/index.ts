@@ -19,6 +19,8 @@ export { declareScalars, stateBytes } from './optimizers/optimizer.ts';
 export type { Optimizer, Slot, UpdateScalars, UpdateTarget, WeightShape } from './optimizers/optimizer.ts';
 export { sgd } from './optimizers/sgd.ts';
 export type { SgdOptions } from './optimizers/sgd.ts';
+export { choosePrecision } from './precision.ts';
+export type { ChosenPrecision } from './precision.ts';
 export { Program } from './program.ts';
 export type { Entry, EntryBuilder, Update } from './program.ts';
 export type { Feeds, Session } from './session.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createSession, sizeOf } from '@joyul/compute';
-import type { Program, Variable } from '@joyul/compute';
+import { chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
+import type { ChosenPrecision, Program, Variable } from '@joyul/compute';
 import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
@@ -34,7 +34,11 @@ export function balanceClasses(examples: readonly Example[], classes: number): F
   return counts.map((count) => (count === 0 ? 0 : examples.length / (classes * count)));
 }
 
-function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTensor>): string {
+function identityOf(
+  options: TrainOptions,
+  weights: ReadonlyMap<string, NamedTensor>,
+  precision: ChosenPrecision,
+): string {
   const hash = createHash('sha256').update(
     JSON.stringify([
       options.strategy,
@@ -42,6 +46,7 @@ function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTen
       options.seed,
       options.labels,
       options.backend ?? 'default',
+      precision.name,
     ]),
   );
   for (const { data } of weights.values())
@@ -172,10 +177,14 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     hparams,
     [...weights.values()].filter((weight) => isTrained(weight.name)),
   );
-  const identity = identityOf(options, before);
+  const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
+  const identity = identityOf(options, before, precision);
   const perEpoch = makeWindows(options, buckets, 0).length;
   const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
-  const session = await createSession(program, backend === undefined ? {} : { backend });
+  const session = await createSession(program, {
+    matmul: precision.name,
+    ...(backend === undefined ? {} : { backend }),
+  });
   try {
     const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
     const values = [
@@ -199,6 +208,7 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     options.onStart?.({
       cut,
       trunkMs,
+      precision,
       resumedFrom: state.iteration,
       before: state,
       totalIterations: perEpoch * hparams.epochs,

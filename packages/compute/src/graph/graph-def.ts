@@ -54,20 +54,27 @@ class GraphWriter {
   readonly #names = new Map<Node, readonly string[]>();
   readonly #constants = new Map<string, string>();
   readonly #functions = new Map<string, string>();
-  readonly #variables = new Map<string, string>();
+  readonly #variables = new Map<Node, { readonly variable: Variable; readonly name: string }>();
+  /** Variables that an entry changes. */
+  readonly #updated: ReadonlySet<Node>;
+  /** Variables with a bfloat16 copy. */
+  readonly #shadows = new Set<Node>();
   readonly #options: WriteOptions;
   readonly #low: LowPrecision | undefined;
   #count = 0;
 
-  constructor(options: WriteOptions) {
+  constructor(program: Program, options: WriteOptions) {
     this.#options = options;
+    this.#updated = new Set(
+      program.entries.flatMap((entry) => entry.updates.flatMap(changedBy)).map((variable) => variable.node),
+    );
     this.#low =
       options.matmul === 'float32'
         ? undefined
         : new LowPrecision({
             add: (op, inputs, attributes) => this.add(op, inputs, attributes),
             nameOf: (tensor) => this.nameOf(tensor),
-            hasName: (node) => this.#names.has(node),
+            shadowOf: (node) => this.#shadowOf(node),
           });
   }
 
@@ -86,6 +93,11 @@ class GraphWriter {
   nameOf(tensor: Tensor): string {
     const name = this.#names.get(tensor.node)?.[tensor.index];
     if (name !== undefined) return name;
+    const declared = this.#variables.get(tensor.node);
+    if (declared !== undefined) {
+      this.#names.set(tensor.node, [`${declared.name}/read`]);
+      return `${declared.name}/read`;
+    }
     const widened = this.#low?.widen(tensor);
     if (widened === undefined) throw new Error(`Internal error: ${tensor.node.op} was not written.`);
     this.#names.set(tensor.node, [widened]);
@@ -96,28 +108,79 @@ class GraphWriter {
     this.#names.set(node, node.outputs.map((_, index) => (index === 0 ? name : `${name}:${index}`))); // prettier-ignore
   }
 
-  writeVariable(variable: Variable, index: number): VariableNames {
-    const type = { dtype: { type: variable.dtype } } as const;
-    const typeAndShape = { ...type, shape: { shape: variable.shape } } as const;
-    const handle = this.write(`v${index}`, 'VarHandleOp', [], {
-      ...typeAndShape,
-      shared_name: { text: `v${index}` },
-      container: { text: '' },
+  /** Makes a variable known under a name; its nodes are written last, when it is clear who reads it how. */
+  declareVariable(variable: Variable, index: number): void {
+    this.#variables.set(variable.node, { variable, name: `v${index}` });
+  }
+
+  /** The name of a bfloat16 copy of a variable that no entry changes. */
+  #shadowOf(node: Node): string | undefined {
+    const declared = this.#variables.get(node);
+    if (declared === undefined || this.#updated.has(node)) return undefined;
+    this.#shadows.add(node);
+    return `${declared.name}/narrow`;
+  }
+
+  writeVariables(): Map<string, VariableNames> {
+    return new Map(
+      [...this.#variables.values()].map(({ variable, name }) => [
+        variable.name,
+        this.#writeVariable(variable, name),
+      ]),
+    );
+  }
+
+  #writeVariable(variable: Variable, name: string): VariableNames {
+    const { node, dtype, shape } = variable;
+    const value = this.write(`${name}/value`, 'Placeholder', [], {
+      dtype: { type: dtype },
+      shape: { shape },
     });
-    const value = this.write(`v${index}/value`, 'Placeholder', [], typeAndShape);
-    const assign = this.write(`v${index}/assign`, 'AssignVariableOp', [handle, value], type);
-    const assigned = this.write(`v${index}/assigned`, 'Identity', [value, `^${assign}`], {
-      T: { type: variable.dtype },
-    });
+    const hasShadow = this.#shadows.has(node);
+    // What only products in bfloat16 read need not be in memory as float32.
+    const isWide = !hasShadow || this.#names.has(node) || this.#updated.has(node);
+    const assigns = [
+      ...(isWide ? [this.#writeStorage(variable, name, value, 'read')] : []),
+      ...(hasShadow
+        ? [this.#writeStorage({ ...variable, dtype: 'bfloat16' }, name, this.#castOf(value, true), 'narrow')]
+        : []),
+    ];
+    const assigned = this.write(
+      `${name}/assigned`,
+      'Identity',
+      [value, ...assigns.map((assign) => `^${assign}`)],
+      {
+        T: { type: dtype },
+      },
+    );
     // A shape as the result, since fetching the value would copy it back.
-    const done = this.write(`v${index}/done`, 'Shape', [assigned], {
-      T: { type: variable.dtype },
+    const done = this.write(`${name}/done`, 'Shape', [assigned], {
+      T: { type: dtype },
       out_type: { type: 'int32' },
     });
-    const read = this.write(`v${index}/read`, 'ReadVariableOp', [handle], type);
-    this.#variables.set(variable.name, handle);
-    this.#names.set(variable.node, [read]);
-    return { value, assigned: done, read };
+    return { value, assigned: done, read: isWide ? `${name}/read` : this.#castOf(`${name}/narrow`, false) };
+  }
+
+  /** Where a variable's value is kept, how it is read, and the name of what assigns it. */
+  #writeStorage({ dtype, shape }: Tensor, name: string, value: string, read: 'read' | 'narrow'): string {
+    const own = read === 'read' ? name : `${name}/shadow`;
+    const type = { dtype: { type: dtype } } as const;
+    const handle = this.write(own, 'VarHandleOp', [], {
+      ...type,
+      shape: { shape },
+      shared_name: { text: own },
+      container: { text: '' },
+    });
+    this.write(`${name}/${read}`, 'ReadVariableOp', [handle], type);
+    return this.write(`${own}/assign`, 'AssignVariableOp', [handle, value], type);
+  }
+
+  #castOf(name: string, isNarrower: boolean): string {
+    return this.add('Cast', [name], {
+      SrcT: { type: isNarrower ? 'float32' : 'bfloat16' },
+      DstT: { type: isNarrower ? 'bfloat16' : 'float32' },
+      Truncate: { bool: false },
+    });
   }
 
   writeEntry(entry: Entry, index: number): EntryNames {
@@ -133,11 +196,13 @@ class GraphWriter {
     const wanted = [...entry.outputs.map((output) => output.tensor), ...entry.updates.flatMap(tensorsOf)];
     const nodes = collectNodes(wanted);
     for (const node of nodes) this.#writeNode(node);
-    // Everything that reads a variable in this entry comes before any change to one.
-    const reads = nodes
-      .filter((node) => node.op === 'Variable')
-      .map((node) => `^${this.#names.get(node)?.[0] ?? ''}`);
-    const done = entry.updates.map((update) => `^${this.#writeUpdate(update, reads)}`);
+    // Everything that reads a variable in this entry comes before a change to it.
+    const present = new Set(nodes);
+    const done = entry.updates.map((update) => {
+      const { node } = update.variable;
+      const read = present.has(node) ? this.#names.get(node)?.[0] : undefined;
+      return `^${this.#writeUpdate(update, read === undefined ? [] : [`^${read}`])}`;
+    });
     const outputs = entry.outputs.map(({ tensor }, position) =>
       this.write(`${scope}/out${position}`, 'Identity', [this.nameOf(tensor), ...done], {
         T: { type: tensor.dtype },
@@ -147,7 +212,7 @@ class GraphWriter {
   }
 
   #writeNode(node: Node): void {
-    if (this.#names.has(node) || this.#low?.has(node) === true) return;
+    if (node.op === 'Variable' || this.#names.has(node) || this.#low?.has(node) === true) return;
     const [first] = node.inputs;
     if (node.op === 'Identity' && first !== undefined) this.#writeAlias(node, first);
     else if (node.op === 'Const') this.#setName(node, this.#writeConstant(node));
@@ -226,10 +291,10 @@ class GraphWriter {
   }
 
   #handleOf(variable: Variable): string {
-    const found = this.#variables.get(variable.name);
+    const found = this.#variables.get(variable.node);
     if (found === undefined)
       throw new Error(`Internal error: the variable ${variable.name} is not part of the program.`);
-    return found;
+    return found.name;
   }
 
   #writeUpdate(update: Update, reads: readonly string[]): string {
@@ -275,14 +340,18 @@ class GraphWriter {
   }
 }
 
+const changedBy = (update: Update): readonly Variable[] =>
+  update.kind === 'adamw' ? [update.variable, update.firstMoment, update.secondMoment] : [update.variable];
+
 /** Writes a program as a SavedModel and tells the names that runs need. */
 export function writeSavedModel(program: Program, options: WriteOptions): SavedProgram {
-  const writer = new GraphWriter(options);
-  const variables = new Map(
-    program.variables.map((variable, index) => [variable.name, writer.writeVariable(variable, index)]),
-  );
+  const writer = new GraphWriter(program, options);
+  program.variables.forEach((variable, index) => {
+    writer.declareVariable(variable, index);
+  });
   const entries = new Map(
     program.entries.map((entry, index) => [entry.name, writer.writeEntry(entry, index)]),
   );
+  const variables = writer.writeVariables();
   return { content: writer.finish(), entries, variables };
 }

@@ -6,7 +6,8 @@ import { attributesOf } from './node-def.ts';
 interface Writer {
   add(op: string, inputs: readonly string[], attributes: NamedAttributes): string;
   nameOf(tensor: Tensor): string;
-  hasName(node: Node): boolean;
+  /** The name of a kept bfloat16 copy of a variable that never changes; undefined for any other node. */
+  shadowOf(node: Node): string | undefined;
 }
 
 const products = new Set(['MatMul', 'BatchMatMulV2']);
@@ -16,7 +17,7 @@ const followers = new Set(['Reshape', 'Transpose', 'BiasAdd']);
 /**
  * Matrix products in bfloat16 with float32 around them, as PyTorch's autocast does on a CPU.
  *
- * Each tensor is narrowed at most once; a product's result stays narrow through reshapes and
+ * Each tensor is narrowed at most once, and a weight that is never trained only when it is written; a product's result stays narrow through reshapes and
  * transposes, and is widened only for what needs float32. The hardware adds up in float32.
  */
 export class LowPrecision {
@@ -72,6 +73,8 @@ export class LowPrecision {
   #narrow(tensor: Tensor): string {
     const result = this.#results.get(tensor.node);
     if (result !== undefined) return result;
+    const shadow = this.#writer.shadowOf(tensor.node);
+    if (shadow !== undefined) return shadow;
     const name = this.#writer.nameOf(tensor);
     const known = this.#narrowed.get(name) ?? this.#cast(name, 'float32', 'bfloat16');
     this.#narrowed.set(name, known);
