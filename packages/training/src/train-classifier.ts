@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
-import type { ChosenPrecision, Program, Variable } from '@joyul/compute';
+import type { ChosenPrecision, Program, Slot, Variable } from '@joyul/compute';
 import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
@@ -125,6 +125,12 @@ async function prepareTraining(
   return { program, weights, isTrained, buckets, states, cut, trunkMs };
 }
 
+const zeros = ({ name, shape }: Slot): NamedTensor => ({
+  name,
+  shape,
+  data: new Float32Array(sizeOf(shape)),
+});
+
 const startState = (identity: string): TrainingState => ({
   version: 1,
   identity,
@@ -186,14 +192,10 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     ...(backend === undefined ? {} : { backend }),
   });
   try {
-    const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
-    const values = [
-      ...[...weights.keys()].map((name) => [name, dataOf(name)] as const),
-      ...[...slots, ...sums].map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))] as const),
-      // Last, so that what a checkpoint holds wins.
-      ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
-    ];
-    await session.write(Object.fromEntries(values));
+    const own = [...weights.keys()].flatMap((name) => before.get(name) ?? []);
+    // Last, so that what a checkpoint holds wins.
+    const tensors = [...own, ...[...slots, ...sums].map(zeros), ...(checkpoint?.tensors ?? [])];
+    await session.write(Object.fromEntries(tensors.map(({ name, data }) => [name, data])));
     const state = checkpoint?.state ?? startState(identity);
     const trainer = new Trainer({
       options,

@@ -86,13 +86,16 @@ async function train(
   const outputs = [];
   for (const [index, rows] of updates.entries()) {
     const rates = { learningRate: 0.01, headLearningRate: 0.02, ...options.optimizer.scalarsAt(index + 1) };
-    for (let at = 0; microBatch !== undefined && at < rows.length; at += microBatch)
-      await session.run(entryNames.accumulate(time), feedsOf(rows.slice(at, at + microBatch), microBatch));
-    outputs.push(
-      microBatch === undefined
-        ? await session.run(entryNames.train(time), { ...feedsOf(rows, 6), ...rates })
-        : await session.run(entryNames.update, rates),
+    if (microBatch === undefined) {
+      outputs.push(await session.run(entryNames.train(time), { ...feedsOf(rows, 6), ...rates }));
+      continue;
+    }
+    const count = Math.ceil(rows.length / microBatch);
+    const parts = Array.from({ length: count }, (_, at) =>
+      rows.slice(at * microBatch, (at + 1) * microBatch),
     );
+    for (const part of parts) await session.run(entryNames.accumulate(time), feedsOf(part, microBatch));
+    outputs.push(await session.run(entryNames.update, rates));
   }
   // The loss does not depend on a bias of all keys, so its gradient is rounding, which AdamW makes a whole step of.
   const names = [...weights.keys()].filter((name) => !name.endsWith('key.bias'));
