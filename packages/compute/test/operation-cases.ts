@@ -300,6 +300,21 @@ export const differentiableCases: readonly Case[] = [
   ['geluTanh', [[6]], one((x) => geluTanh(sub(x, 0.7)))],
   ['Pow', [[6]], one((x) => pow(x, 2.5))],
   [
+    'headCrossEntropy, smoothed',
+    [
+      [3, 4],
+      [5, 4],
+    ],
+    two(
+      (x, head) =>
+        headCrossEntropy(x, head, labels, {
+          chunkRows: 2,
+          rowWeights: constant([1, 2, 3], [3]),
+          labelSmoothing: 0.2,
+        }).total,
+    ),
+  ],
+  [
     'headCrossEntropy, in chunks',
     [
       [3, 4],

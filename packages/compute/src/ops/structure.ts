@@ -41,6 +41,7 @@ export function pad(x: Tensor, amounts: readonly (readonly [before: number, afte
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (first === undefined) throw new Error('Internal error: nothing to join.');
+  if (parts.length === 1) return first; // TensorFlow joins two or more.
   const shape = first.shape.map((length, index) =>
     index === axis ? parts.reduce((sum, part) => sum + lengthOf(part, axis), 0) : length,
   );
