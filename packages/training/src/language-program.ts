@@ -1,102 +1,118 @@
-import { Program, adamW, clipByGlobalNorm, div, gradients, maximum, reshape } from '@joyul/compute';
-import type { EntryBuilder, Tensor, Variable } from '@joyul/compute';
-import { Llama } from '@joyul/models';
-import type { AttentionContext, BatchShape, LayerAdapter, LlamaConfig } from '@joyul/models';
+import { Program, add, cast, causalBias, gather, mul, notEqual, reshape } from '@joyul/compute';
+import type { CrossEntropy, EntryBuilder, Tensor, Variable } from '@joyul/compute';
+import { Llama, declareAdapters } from '@joyul/models';
+import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
+import { addTrainingEntries, trainingEntries } from './training-entries.ts';
+import type { UpdateOptions } from './training-entries.ts';
+
+/** A batch of one static shape. */
+export interface LanguageShape {
+  readonly batch: number;
+  /** Tokens of a row. */
+  readonly time: number;
+  /** Tokens of the batch that are predicted; absent means all, batch·time. The head is computed for these only. */
+  readonly targets?: number;
+  /** Whether rows hold several texts, which do not see each other. */
+  readonly isPacked?: boolean;
+}
 
 /** What a language model's program computes. */
 export interface LanguageOptions {
   readonly config: LlamaConfig;
-  readonly adapters?: (program: Program) => ReadonlyMap<string, LayerAdapter>;
+  /** Adapters beside its linear layers; absent means none. */
+  readonly adapters?: AdapterPlan;
   /** Batches that the program is made for; each gets entries of its own. */
-  readonly shapes: readonly BatchShape[];
+  readonly shapes: readonly LanguageShape[];
+  /** The first layer that the program holds; its input are the states before it. Absent: ids in, everything held. */
+  readonly cut?: number;
 }
 
-/** How weights are updated. */
-export interface LanguageUpdate {
-  readonly trained: (name: string) => boolean;
-  readonly weightDecay: number;
-  /** 0 means no clipping. */
-  readonly maxGradNorm: number;
+/** How a language model is trained. */
+export interface LanguageUpdate extends UpdateOptions {
+  readonly labelSmoothing: number;
 }
 
-const suffix = ({ batch, time }: BatchShape): string => `${batch}x${time}`;
+const suffixOf = ({ batch, time, targets, isPacked }: LanguageShape): string =>
+  `${batch}x${time}${targets === undefined ? '' : `-${targets}`}${isPacked === true ? '-packed' : ''}`;
 
-/** The names of a program's entries. */
+/** The names of a program's entries; `update` ends an iteration of several micro-batches. */
 export const languageEntries = {
-  train: (shape: BatchShape): string => `train-${suffix(shape)}`,
-  evaluate: (shape: BatchShape): string => `evaluate-${suffix(shape)}`,
+  train: (shape: LanguageShape): string => trainingEntries.train(suffixOf(shape)),
+  accumulate: (shape: LanguageShape): string => trainingEntries.accumulate(suffixOf(shape)),
+  update: trainingEntries.update,
+  evaluate: (shape: LanguageShape): string => `evaluate-${suffixOf(shape)}`,
 };
 
-/** Ids [batch, time] and the token that follows each [batch·time] in, summed loss out. */
-function forward(
+/** Far below any score, and still finite. */
+const forbidden = -1e9;
+
+/** Tokens see those before them in their own text; positions begin anew with each text. Declares what tells them apart. */
+function packedContext(
   builder: EntryBuilder,
   llama: Llama,
-  context: AttentionContext,
-  shape: BatchShape,
-): { readonly total: Tensor; readonly weight: Tensor } {
-  const { batch, time } = shape;
-  const ids = builder.input('ids', 'int32', [batch, time]);
-  const next = builder.input('next', 'int32', [batch, time]);
-  const states = llama.layers(llama.embed(ids, shape), context, shape);
-  return llama.loss(states, reshape(next, [batch * time]));
+  { batch, time }: LanguageShape,
+): AttentionContext {
+  const segments = builder.input('segments', 'int32', [batch, time]);
+  const positions = builder.input('positions', 'int32', [batch, time]);
+  const { headDim } = llama.config;
+  const isOther = notEqual(reshape(segments, [batch, 1, time, 1]), reshape(segments, [batch, 1, 1, time]));
+  const { cosine, sine } = llama.ropeTables(time);
+  const turn = (table: Tensor): Tensor => reshape(gather(table, positions), [batch, 1, time, headDim / 2]);
+  return {
+    bias: add(mul(cast(isOther, 'float32'), forbidden), causalBias(time)), // [batch, 1, time, time]
+    rope: { cosine: turn(cosine), sine: turn(sine) },
+  };
 }
 
-function addTrainEntry(
-  program: Program,
-  { llama, adapters }: Language,
-  update: LanguageUpdate,
-  shape: BatchShape,
-): void {
-  program.entry(languageEntries.train(shape), (builder) => {
-    const { total, weight } = forward(builder, llama, llama.causalContext(shape.time), shape);
-    const loss = div(total, maximum(weight, 1));
-    const trained = [...llama.weights.values(), ...adapters].filter(({ name }) => update.trained(name));
-    const clipped = clipByGlobalNorm(
-      gradients(loss, trained),
-      update.maxGradNorm === 0 ? undefined : update.maxGradNorm,
-    );
-    const learningRate = builder.input('learningRate', 'float32', []);
-    const powers = {
-      beta1Power: builder.input('beta1Power', 'float32', []),
-      beta2Power: builder.input('beta2Power', 'float32', []),
-    };
-    const targets = trained.flatMap((variable, index) => {
-      const gradient = clipped.gradients[index];
-      return gradient === undefined
-        ? []
-        : [{ variable, gradient, learningRate, weightDecay: update.weightDecay }];
-    });
-    return {
-      outputs: { loss, weight, gradientNorm: clipped.norm },
-      updates: adamW(program, targets, powers),
-    };
-  });
-}
-
-function addEvaluateEntry(program: Program, { llama }: Language, shape: BatchShape): void {
-  program.entry(languageEntries.evaluate(shape), (builder) => ({
-    outputs: { ...forward(builder, llama, llama.causalContext(shape.time), shape) },
-  }));
-}
-
-/** A decoder and the variables of its adapters. */
-interface Language {
-  readonly llama: Llama;
-  readonly adapters: readonly Variable[];
+/** The summed loss of a batch and the number of its targets; declares the entry's inputs. */
+function lossOf(
+  builder: EntryBuilder,
+  llama: Llama,
+  shape: LanguageShape,
+  options: { readonly cut?: number; readonly labelSmoothing?: number },
+): CrossEntropy {
+  const { batch, time, targets = batch * time } = shape;
+  const { cut, labelSmoothing = 0 } = options;
+  const { layers, hiddenSize } = llama.config;
+  const start =
+    cut === undefined
+      ? llama.embed(builder.input('ids', 'int32', [batch, time]), shape)
+      : builder.input('states', 'float32', [batch * time, hiddenSize]);
+  const context = shape.isPacked === true ? packedContext(builder, llama, shape) : llama.causalContext(time);
+  const states = llama.layers(start, context, shape, { from: cut ?? 0, to: layers });
+  const next = builder.input('next', 'int32', [targets]);
+  const chosen =
+    shape.targets === undefined ? states : gather(states, builder.input('rows', 'int32', [targets]));
+  return llama.loss(chosen, next, { labelSmoothing });
 }
 
 /** A language model's program, with entries to evaluate, and to train when `update` is given. */
 export function makeLanguageProgram(
   options: LanguageOptions,
   update?: LanguageUpdate,
-): { readonly program: Program; readonly llama: Llama; readonly adapters: readonly Variable[] } {
+): { readonly program: Program; readonly weights: ReadonlyMap<string, Variable> } {
+  const { config, shapes, cut } = options;
   const program = new Program();
-  const adapters = options.adapters?.(program) ?? new Map<string, LayerAdapter>();
-  const llama = Llama.declare(program, options.config, { adapters });
-  const language = { llama, adapters: [...adapters.values()].flatMap(({ down, up }) => [down, up]) };
-  for (const shape of options.shapes) {
-    addEvaluateEntry(program, language, shape);
-    if (update !== undefined) addTrainEntry(program, language, update, shape);
+  const llama = Llama.declare(program, config, {
+    ...(options.adapters === undefined ? {} : { adapters: declareAdapters(program, options.adapters) }),
+    ...(cut === undefined ? {} : { from: cut }),
+  });
+  const own = cut === undefined ? {} : { cut };
+  for (const shape of shapes) {
+    program.entry(languageEntries.evaluate(shape), (builder) => ({
+      outputs: { ...lossOf(builder, llama, shape, own) },
+    }));
   }
-  return { program, ...language };
+  const weights = new Map(program.variables.map((variable) => [variable.name, variable]));
+  if (update !== undefined) {
+    const { labelSmoothing } = update;
+    addTrainingEntries(
+      { program, options: update, weights: weights.values() },
+      shapes.map((shape) => ({
+        suffix: suffixOf(shape),
+        makeLoss: (builder) => lossOf(builder, llama, shape, { ...own, labelSmoothing }),
+      })),
+    );
+  }
+  return { program, weights };
 }

@@ -13,7 +13,7 @@ import type { BertConfig } from '@joyul/models';
 import type { Backend } from '@joyul/plugin-api';
 import { describe, expect, test } from 'vitest';
 import { entryNames, makeClassifierProgram } from '../src/index.ts';
-import type { UpdateOptions } from '../src/index.ts';
+import type { ClassifierUpdate } from '../src/index.ts';
 
 const config: BertConfig = {
   vocabSize: 24,
@@ -61,7 +61,7 @@ const updates: readonly Rows[] = [makeRows(1, [0, 1, 2, 2, 1, 0]), makeRows(2, [
 
 async function train(
   backend: Backend,
-  options: Partial<UpdateOptions> & { readonly optimizer: Optimizer },
+  options: Partial<ClassifierUpdate> & { readonly optimizer: Optimizer },
   microBatch: number | undefined,
 ): Promise<Trained> {
   const batchSize = microBatch ?? 6;
@@ -118,7 +118,7 @@ function largestDifference(left: Trained, right: Trained): number {
   return Math.max(...flatten(left).map((value, index) => Math.abs(value - (other[index] ?? Number.NaN))));
 }
 
-const cases: readonly (readonly [string, Partial<UpdateOptions> & { readonly optimizer: Optimizer }])[] = [
+const cases: readonly (readonly [string, Partial<ClassifierUpdate> & { readonly optimizer: Optimizer }])[] = [
   ['AdamW', { optimizer: adamWOptimizer() }],
   ['SGD with momentum', { optimizer: sgd({ momentum: 0.9 }) }],
   ['Adafactor', { optimizer: adafactor() }],

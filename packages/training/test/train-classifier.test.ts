@@ -2,17 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadBinding } from '@joyul/compute';
-import {
-  bertWeightSpecs,
-  classifierSpecs,
-  drawWeight,
-  parseBertConfig,
-  writeModel,
-} from '@joyul/models';
+import { bertWeightSpecs, classifierSpecs, drawWeight, parseBertConfig, writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
 import type { Backend } from '@joyul/plugin-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { defaultHparams, trainClassifier } from '../src/index.ts';
+import { defaultHparams, openEncoder, trainClassifier } from '../src/index.ts';
 import type { Example, Hparams, TrainOptions, TrainResult } from '../src/index.ts';
 
 const rawConfig = {

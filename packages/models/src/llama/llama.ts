@@ -15,11 +15,19 @@ import {
   splitHeads,
   swiglu,
 } from '@joyul/compute';
-import type { CrossEntropy, Program, RopeTables, Tensor, Variable } from '@joyul/compute';
+import type {
+  CrossEntropy,
+  HeadCrossEntropyOptions,
+  Program,
+  RopeTables,
+  Tensor,
+  Variable,
+} from '@joyul/compute';
 import type { BatchShape } from '../bert/bert.ts';
 import { ModelWeights } from '../model-weights.ts';
 import type { LayerAdapter } from '../model-weights.ts';
 import type { LlamaConfig } from './llama-config.ts';
+import type { WeightSpec } from '../weight-specs.ts';
 import { llamaWeightSpecs } from './llama-weights.ts';
 import { ropeFrequencies } from './rope-frequencies.ts';
 
@@ -29,6 +37,8 @@ export interface AttentionContext {
   readonly bias: Tensor;
   readonly rope: RopeTables;
 }
+
+const embeddings = 'model.embed_tokens.weight';
 
 /** A decoder whose weights are variables of a program. */
 export class Llama {
@@ -40,13 +50,25 @@ export class Llama {
     this.#weights = weights;
   }
 
-  /** Declares the decoder's weights. */
+  /**
+   * Declares the decoder's weights. `from` leaves out the layers below a cut, and the embeddings where they are not
+   * the head: the input are then the states before layer `from`.
+   */
   static declare(
     program: Program,
     config: LlamaConfig,
-    options: { readonly adapters?: ReadonlyMap<string, LayerAdapter> } = {},
+    options: { readonly adapters?: ReadonlyMap<string, LayerAdapter>; readonly from?: number } = {},
   ): Llama {
-    return new Llama(config, ModelWeights.declare(program, llamaWeightSpecs(config), options.adapters));
+    const { from, adapters } = options;
+    const isHeld = ({ name }: WeightSpec): boolean => {
+      if (from === undefined) return true;
+      const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
+      return layer === undefined ? name !== embeddings || config.tiesEmbeddings : Number(layer) >= from;
+    };
+    return new Llama(
+      config,
+      ModelWeights.declare(program, llamaWeightSpecs(config).filter(isHeld), adapters),
+    );
   }
 
   /** The variables by their names in the file. */
@@ -56,16 +78,17 @@ export class Llama {
 
   /** Every token sees itself and those before it. Padding on the right needs no more than that. */
   causalContext(time: number): AttentionContext {
-    const frequencies = ropeFrequencies(this.config);
-    return {
-      bias: causalBias(time),
-      rope: makeRopeTables(time, this.config.headDim, { frequencies }),
-    };
+    return { bias: causalBias(time), rope: this.ropeTables(time) };
+  }
+
+  /** The rotations of the positions 0 … time − 1. */
+  ropeTables(time: number): RopeTables {
+    return makeRopeTables(time, this.config.headDim, { frequencies: ropeFrequencies(this.config) });
   }
 
   /** Token states before the first layer [batch·time, hidden], from ids [batch, time]. */
   embed(ids: Tensor, { batch, time }: BatchShape): Tensor {
-    const table = this.#weights.get('model.embed_tokens.weight');
+    const table = this.#weights.get(embeddings);
     return gather(table, reshape(ids, [batch * time]));
   }
 
@@ -114,7 +137,7 @@ export class Llama {
 
   /** The head's matrix [vocabulary, hidden]. */
   get head(): Tensor {
-    return this.#weights.get(this.config.tiesEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+    return this.#weights.get(this.config.tiesEmbeddings ? embeddings : 'lm_head.weight');
   }
 
   /** Logits [rows, vocabulary] of states after the last layer [rows, hidden]. */
@@ -123,7 +146,7 @@ export class Llama {
   }
 
   /** The loss of states after the last layer [rows, hidden] for the next tokens [rows]; −100 does not count. */
-  loss(states: Tensor, nextTokens: Tensor, options: { readonly rowWeights?: Tensor } = {}): CrossEntropy {
+  loss(states: Tensor, nextTokens: Tensor, options: HeadCrossEntropyOptions = {}): CrossEntropy {
     return headCrossEntropy(this.finalNorm(states), this.head, nextTokens, options);
   }
 }
