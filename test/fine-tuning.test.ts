@@ -192,6 +192,23 @@ test('training that is killed again and again ends with the same bytes as an und
   expect(digestOf(last, 'train')).toBe(digestOf(undisturbed, 'train'));
 });
 
+test('batches add up, another optimizer updates, and the report tells in which precision', async () => {
+  await using rig = await createMoods(60);
+  const more =
+    'gradient_accumulation_steps: 2, optimizer: adafactor, batch_size: 8, precision: auto, max_length: 16';
+  await rig.write({
+    'pipeline.yaml': nineSteps
+      .replace('early_stopping_patience', `${more}, early_stopping_patience`)
+      .replace('", max_length: 16 }', '" }'),
+  });
+  const result = await rig.run('--until', 'train', '-s', 'epochs=1');
+  expect([result.exitCode, result.stderr]).toEqual([0, '']);
+  const found = findingsOf(result, 'train');
+  expect(found).toMatch(/Matrix products are in (?:float32|bfloat16): /);
+  // 36 of 60 rows are trained on, so that there are five batches.
+  expect(found).toMatch(/of 3 iterations/);
+});
+
 const toTrain = ['--until', 'train', '--backend', 'cpu', '-s', 'schedule=constant', '-s', 'warmup=3'];
 
 describe.each([
