@@ -1,7 +1,6 @@
 import type { QualityFinding, Row } from '@joyul/data';
 import { makeFinding, openTokenizer } from '@joyul/data';
 import type { DatasetHeader } from '@joyul/data';
-import { ModelConfigError, WeightsError, readTokenizerFiles } from '@joyul/models';
 import { findModelFolder } from '@joyul/sources';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './references.ts';
@@ -18,6 +17,8 @@ export interface MeasuredTokens {
 
 /** A tokenizer's files, converted where the model is a GGUF file. */
 async function readFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  // Loaded only here: a step that measures no tokens starts without the code that computes.
+  const { ModelConfigError, WeightsError, readTokenizerFiles } = await import('@joyul/models');
   const files = await readTokenizerFiles(folder).catch((error: unknown) => {
     if (error instanceof ModelConfigError || error instanceof WeightsError)
       throw new StepFailure('NO_TOKENIZER', error.message, {
