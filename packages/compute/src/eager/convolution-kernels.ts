@@ -1,13 +1,13 @@
 /**
  * Convolutions and pooling on tfjs' own backends.
  *
- * WebAssembly has no kernels for the gradients of filters, nor any for depthwise ones. They are written here
- * as matrix products and depthwise convolutions, which it has, and run the same way in plain JavaScript.
+ * WebAssembly has no kernels for the gradients of filters, nor any for depthwise ones, and a slow one for those of images.
+ * They are written here as matrix products and convolutions, which it has, or in JavaScript; both backends run them.
  */
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { Node } from '../ir.ts';
 import type { Kernel } from './kernel.ts';
-import { at, shapeOf } from './kernel.ts';
+import { at, multiply, shapeOf } from './kernel.ts';
 
 const image = (inputs: readonly Tfjs.Tensor[], index: number): Tfjs.Tensor4D =>
   at(inputs, index) as Tfjs.Tensor4D; // Images and filters have four axes.
@@ -47,6 +47,7 @@ function tapsOf(
   const channels = x.shape[3];
   return Array.from({ length: height * width }, (_, index) => {
     const [u, v] = [Math.floor(index / width), index % width];
+    if (down * right === 1) return tf.slice(padded, [0, u, v, 0], [batch, rows, columns, channels]);
     const end = [batch, u + down * (rows - 1) + 1, v + right * (columns - 1) + 1, channels];
     return tf.stridedSlice(padded, [0, u, v, 0], end, [1, down, right, 1]);
   });
@@ -58,20 +59,55 @@ const convolutionToFilter: Kernel = (tf, inputs, node) => {
   const [, , channels = 0, outputs = 0] = shapeOf(node);
   const flat = tf.reshape(gradient, [-1, outputs]);
   const parts = tapsOf(tf, node, image(inputs, 0), gradient).map((tap) =>
-    tf.matMul(tf.reshape(tap, [-1, channels]), flat, true),
+    multiply(tf, [tf.reshape(tap, [-1, channels]), flat], true, false),
   );
   return tf.reshape(tf.stack(parts), shapeOf(node));
 };
 
-/** ∂W[u, v, c, k] = Σ tap(u, v)[c]·∂y[c·m + k]. */
-const depthwiseToFilter: Kernel = (tf, inputs, node) => {
-  const gradient = image(inputs, 2);
-  const [, , channels = 0, multiplier = 0] = shapeOf(node);
-  const flat = tf.reshape(gradient, [-1, channels, multiplier]);
-  const parts = tapsOf(tf, node, image(inputs, 0), gradient).map((tap) =>
-    tf.sum(tf.mul(tf.reshape(tap, [-1, channels, 1]), flat), 0),
+/** The pairs of positions in a result and in its image, along one axis, that an element of the filter brings together. */
+function meetings(
+  results: number,
+  { length, stride, shift }: { readonly length: number; readonly stride: number; readonly shift: number },
+): readonly (readonly [result: number, image: number])[] {
+  return Array.from({ length: results }, (_, index) => [index, index * stride + shift] as const).filter(
+    ([, place]) => place >= 0 && place < length,
   );
-  return tf.reshape(tf.stack(parts), shapeOf(node));
+}
+
+/**
+ * ∂W[u, v, c, k] = Σ x[b, s·i + u, s·j + v, c]·∂y[b, i, j, c·m + k], in JavaScript: WebAssembly has kernels only for its parts,
+ * which pass over the image ten times for each element of the filter.
+ */
+const depthwiseToFilter: Kernel = (tf, inputs, node) => {
+  const [x, gradient] = [image(inputs, 0), image(inputs, 2)];
+  const [filterHeight = 0, filterWidth = 0, channels = 0, multiplier = 0] = shapeOf(node);
+  const [batch, height, width] = x.shape;
+  const [, rows, columns, outputs] = gradient.shape;
+  const [down, right] = pairOf(node, 'strides');
+  const [, [top], [left]] = paddingOf(node);
+  const [elements, incoming] = [x.dataSync(), gradient.dataSync()];
+  const result = new Float32Array(filterHeight * filterWidth * outputs);
+  const addPixel = (target: number, from: number, of: number): void => {
+    for (let output = 0; output < outputs; output++) {
+      const channel = multiplier === 1 ? output : Math.floor(output / multiplier);
+      const product = (elements[from + channel] ?? 0) * (incoming[of + output] ?? 0);
+      result[target + output] = (result[target + output] ?? 0) + product;
+    }
+  };
+  for (let tap = 0; tap < filterHeight * filterWidth; tap++) {
+    const [u, v] = [Math.floor(tap / filterWidth), tap % filterWidth];
+    const verticals = meetings(rows, { length: height, stride: down, shift: u - top });
+    const horizontals = meetings(columns, { length: width, stride: right, shift: v - left });
+    for (let example = 0; example < batch; example++) {
+      for (const [row, y] of verticals) {
+        for (const [column, place] of horizontals) {
+          const from = ((example * height + y) * width + place) * channels;
+          addPixel(tap * outputs, from, ((example * rows + row) * columns + column) * outputs);
+        }
+      }
+    }
+  }
+  return tf.tensor(result, shapeOf(node));
 };
 
 /** Puts stride − 1 zeros after each row and column. */
@@ -92,30 +128,47 @@ function spread(tf: typeof Tfjs, x: Tfjs.Tensor4D, [down, right]: Pair): Tfjs.Te
   return tf.reshape(long, [batch, rows * down, columns * right, channels]);
 }
 
-/** The gradient of a depthwise convolution's image: a convolution of the spread gradient with the turned filter. */
+/**
+ * The gradient of a convolution's result, so placed that a convolution with the turned filter gives that of the image.
+ *
+ * Row r of the image is met by the rows (r + top − u)/stride of the result.
+ */
+function place(tf: typeof Tfjs, node: Node, filter: Tfjs.Tensor4D, gradient: Tfjs.Tensor4D): Tfjs.Tensor4D {
+  const [, height = 0, width = 0] = shapeOf(node);
+  const [, [top], [left]] = paddingOf(node);
+  const full = spread(tf, gradient, pairOf(node, 'strides'));
+  const around = (length: number, size: number, padding: number, have: number): Pair => {
+    const before = size - 1 - padding;
+    return [before, length + size - 1 - before - have];
+  };
+  return fit(tf, full, [
+    around(height, filter.shape[0], top, full.shape[1]),
+    around(width, filter.shape[1], left, full.shape[2]),
+  ]);
+}
+
+/** The gradient of a convolution's image; tfjs' own kernel for it multiplies number by number. */
+const convolutionToImage: Kernel = (tf, inputs, node) => {
+  const [filter, gradient] = [image(inputs, 1), image(inputs, 2)];
+  const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
+  return tf.conv2d(place(tf, node, filter, gradient), turned, 1, 'valid');
+};
+
+/** The gradient of a depthwise convolution's image: one depthwise convolution for each channel that it makes of one. */
 function depthwiseToImage(
   tf: typeof Tfjs,
   node: Node,
   filter: Tfjs.Tensor4D,
   gradient: Tfjs.Tensor4D,
 ): Tfjs.Tensor {
-  const [batch = 0, height = 0, width = 0, channels = 0] = shapeOf(node);
-  const [filterHeight, filterWidth, , multiplier] = filter.shape;
-  const [, [top], [left]] = paddingOf(node);
-  const full = spread(tf, gradient, pairOf(node, 'strides'));
-  // Row r of the image is met by row (r + top − u)/stride of the result: that many zeros lie before the first.
-  const before: Pair = [filterHeight - 1 - top, filterWidth - 1 - left];
-  const missing = (length: number, size: number, zeros: number, have: number): number =>
-    length + size - 1 - zeros - have;
-  const placed = fit(tf, full, [
-    [before[0], missing(height, filterHeight, before[0], full.shape[1])],
-    [before[1], missing(width, filterWidth, before[1], full.shape[2])],
-  ]);
+  const [, , channels, multiplier] = filter.shape;
+  const placed = place(tf, node, filter, gradient);
   const turned = tf.reverse(filter, [0, 1]);
-  const byMultiplier = tf.reshape(placed, [...placed.shape.slice(0, 3), channels, multiplier]);
+  const [batch, height, width] = placed.shape;
+  const byMultiplier = tf.reshape(placed, [batch, height, width, channels, multiplier]);
   const parts = Array.from({ length: multiplier }, (_, index) => {
     const part = tf.slice(byMultiplier, [0, 0, 0, 0, index], [-1, -1, -1, -1, 1]);
-    const map = tf.reshape<Tfjs.Rank.R4>(part, [batch, placed.shape[1], placed.shape[2], channels]);
+    const map = tf.reshape<Tfjs.Rank.R4>(part, [batch, height, width, channels]);
     return tf.depthwiseConv2d(map, tf.slice(turned, [0, 0, 0, index], [-1, -1, -1, 1]), 1, 'valid');
   });
   return tf.addN(parts);
@@ -182,12 +235,7 @@ const maximumToImage: Kernel = (tf, inputs, node) => {
 export const convolutionKernels: Readonly<Record<string, Kernel>> = {
   Conv2D: (tf, inputs, node) =>
     tf.conv2d(image(inputs, 0), image(inputs, 1), pairOf(node, 'strides'), paddingOf(node)),
-  Conv2DBackpropInput: (tf, inputs, node) => {
-    const [batch = 0, height = 0, width = 0, channels = 0] = shapeOf(node);
-    const shape: [number, number, number, number] = [batch, height, width, channels];
-    const [filter, gradient] = [image(inputs, 1), image(inputs, 2)];
-    return tf.conv2dTranspose(gradient, filter, shape, pairOf(node, 'strides'), paddingOf(node));
-  },
+  Conv2DBackpropInput: convolutionToImage,
   Conv2DBackpropFilter: convolutionToFilter,
   DepthwiseConv2dNative: (tf, inputs, node) =>
     tf.depthwiseConv2d(image(inputs, 0), image(inputs, 1), pairOf(node, 'strides'), paddingOf(node)),

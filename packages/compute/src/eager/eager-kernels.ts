@@ -3,7 +3,7 @@ import type { FusedBody, Node } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import type { Kernel } from './kernel.ts';
-import { at, numbers, shapeOf } from './kernel.ts';
+import { at, multiply, numbers, shapeOf, sumOfRows } from './kernel.ts';
 
 type TwoOperands = (left: Tfjs.Tensor, right: Tfjs.Tensor) => Tfjs.Tensor;
 type OneOperand = (x: Tfjs.Tensor) => Tfjs.Tensor;
@@ -19,12 +19,12 @@ const unary =
 
 const keeps = (node: Node): boolean => node.attributes['keepDims'] === true;
 
-const matMul: Kernel = (tf, inputs, node) =>
-  tf.matMul(
-    at(inputs, 0),
-    at(inputs, 1),
-    node.attributes['transposeA'] === true,
-    node.attributes['transposeB'] === true,
+const matMul: Kernel = (tf, inputs, { attributes }) =>
+  multiply(
+    tf,
+    [at(inputs, 0), at(inputs, 1)],
+    attributes['transposeA'] === true,
+    attributes['transposeB'] === true,
   );
 
 /** Sums rows in JavaScript: WebAssembly has no kernel for it. */
@@ -143,13 +143,7 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   MatMul: matMul,
   BatchMatMulV2: matMul,
   SparseSoftmaxCrossEntropyWithLogits: sparseCrossEntropy,
-  BiasAddGrad: (tf, inputs) =>
-    tf.sum(
-      at(inputs, 0),
-      at(inputs, 0)
-        .shape.slice(0, -1)
-        .map((_, axis) => axis),
-    ),
+  BiasAddGrad: (tf, inputs) => sumOfRows(tf, at(inputs, 0)),
   L2Loss: (tf, inputs) => tf.mul(tf.sum(tf.square(at(inputs, 0))), 0.5),
   Fused: (tf, inputs, node) => {
     if (node.body === undefined) throw new Error('Internal error: a fused node without a body.');
