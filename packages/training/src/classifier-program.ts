@@ -10,8 +10,8 @@ import {
   softmaxCrossEntropy,
 } from '@joyul/compute';
 import type { AdamWTarget, EntryBuilder, Tensor, Variable } from '@joyul/compute';
-import { Bert } from '@joyul/models';
-import type { BatchShape, BertConfig, Pooling } from '@joyul/models';
+import { Bert, declareAdapters } from '@joyul/models';
+import type { AdapterPlan, BatchShape, BertConfig, Pooling } from '@joyul/models';
 
 /** What a classifier's program computes. */
 export interface ClassifierOptions {
@@ -20,6 +20,8 @@ export interface ClassifierOptions {
   readonly pooling: Pooling;
   /** The first layer that the program holds; its input are the states before it. Absent: ids in, everything held. */
   readonly cut?: number;
+  /** Layers with adapters, none of them below the cut. */
+  readonly adapters?: AdapterPlan;
   /** Examples in a batch. */
   readonly batchSize: number;
   /** Padded lengths; each gets entries of its own. */
@@ -43,6 +45,13 @@ export const entryNames = {
   predict: (time: number): string => `predict-${time}`,
 };
 
+/** A model of a program. */
+interface Declared {
+  readonly bert: Bert;
+  /** The model's weights and the adapters'. */
+  readonly weights: ReadonlyMap<string, Variable>;
+}
+
 interface Forward {
   readonly logits: Tensor;
   readonly features: Tensor;
@@ -65,11 +74,11 @@ function forward(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, 
 /** Adds the entry of one training iteration: loss, gradients, clipping and AdamW in one call. */
 function addTrainEntry(
   program: Program,
-  bert: Bert,
-  options: ClassifierOptions,
-  update: UpdateOptions,
+  { bert, weights: all }: Declared,
+  options: ClassifierOptions & { readonly update: UpdateOptions },
   time: number,
 ): void {
+  const { update } = options;
   program.entry(entryNames.train(time), (builder) => {
     const shape = { batch: options.batchSize, time };
     const { logits } = forward(builder, bert, options, shape);
@@ -80,7 +89,7 @@ function addTrainEntry(
       ...(weights === undefined ? {} : { classWeights: constant(weights, [weights.length]) }),
     });
     const loss = div(total, maximum(weight, 1e-12));
-    const trained = [...bert.weights.values()].filter((variable) => update.isTrained(variable.name));
+    const trained = [...all.values()].filter((variable) => update.isTrained(variable.name));
     const clipped = clipByGlobalNorm(
       gradients(loss, trained),
       update.maxGradNorm === 0 ? undefined : update.maxGradNorm,
@@ -116,13 +125,19 @@ export function makeClassifierProgram(
   update?: UpdateOptions,
 ): { readonly program: Program; readonly weights: ReadonlyMap<string, Variable> } {
   const program = new Program();
+  const adapters = options.adapters === undefined ? undefined : declareAdapters(program, options.adapters);
   const bert = Bert.declare(program, options.config, {
     classes: options.classes,
     ...(options.cut === undefined ? {} : { from: options.cut }),
+    ...(adapters === undefined ? {} : { adapters }),
   });
+  const beside = [...(adapters?.values() ?? [])].flatMap(({ down, up, magnitude }) =>
+    magnitude === undefined ? [down, up] : [down, up, magnitude],
+  );
+  const weights = new Map([...bert.weights, ...beside.map((variable) => [variable.name, variable] as const)]);
   for (const time of options.times) {
     addPredictEntry(program, bert, options, time);
-    if (update !== undefined) addTrainEntry(program, bert, options, update, time);
+    if (update !== undefined) addTrainEntry(program, { bert, weights }, { ...options, update }, time);
   }
-  return { program, weights: bert.weights };
+  return { program, weights };
 }

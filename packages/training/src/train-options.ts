@@ -1,5 +1,5 @@
 import type { Backend } from '@joyul/plugin-api';
-import type { ModelFolder, NamedTensor } from '@joyul/models';
+import type { Adapter, ModelFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import type { Hparams, Strategy } from './formats.ts';
@@ -14,6 +14,8 @@ export interface TrainOptions {
   readonly validation: readonly Example[];
   readonly padId: number;
   readonly strategy: Pick<Strategy, 'blocks' | 'pooling'>;
+  /** The adapter to start from; what it adapts stays frozen. */
+  readonly adapter?: Adapter;
   readonly hparams: Hparams;
   readonly seed: number;
   readonly backend?: Backend;
@@ -50,8 +52,10 @@ export interface TrainingStart {
 
 /** What training gives. */
 export interface TrainResult {
-  /** Every weight after training, the best ones by validation accuracy, then loss. */
+  /** Every weight after training, the best ones by validation accuracy, then loss; an adapter is merged into them. */
   readonly weights: ReadonlyMap<string, NamedTensor>;
+  /** The trained adapter with the head; absent where none was trained. */
+  readonly adapter?: Adapter;
   readonly trainability: Trainability;
   readonly evaluations: readonly Evaluation[];
   readonly trainLosses: TrainingState['trainLosses'];
