@@ -1,15 +1,16 @@
 import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '@joyul/plugin-api';
+import type { Backend, StepContext } from '@joyul/plugin-api';
 import { openTokenizer } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { bertWeightSpecs, openModel, readAdapter, writeAdapter } from '@joyul/models';
+import type { Adapter, ModelFolder } from '@joyul/models';
 import { encodeRows, measureMerge } from '@joyul/training';
 
-/** How Python opens the adapter; the class comes from the exported model beside it. */
-const formatReadme = (base: string): string => `# Adapter
+/** How Python opens the adapter, with the base model from `place`; the class comes from the exported model beside it. */
+const formatReadme = (source: string, place: string): string => `# Adapter
 
-A PEFT adapter with the head, for ${base}. The folder above holds the same model with the adapter merged in.
+A PEFT adapter with the head, for ${source}. The folder above holds the same model with the adapter merged in.
 Its head averages all tokens, so the base model has to be opened with the class beside the merged model, from the folder above:
 
 \`\`\`python
@@ -18,7 +19,7 @@ from transformers import AutoConfig
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 Model = get_class_from_dynamic_module("modeling_joyul.JoyulForSequenceClassification", ".")
-base = Model.from_pretrained("${base}", config=AutoConfig.from_pretrained("."))
+base = Model.from_pretrained("${place}", config=AutoConfig.from_pretrained("."))
 model = PeftModel.from_pretrained(base, "adapter").eval()
 \`\`\`
 `;
@@ -38,6 +39,29 @@ export interface AdapterExport {
   readonly rows: readonly Row[];
   /** The largest difference of logits that is allowed. */
   readonly bound: number;
+}
+
+/** The largest difference of logits between the base model with the adapter and the trained model. */
+async function measureAgainst(
+  base: ModelFolder,
+  trained: ModelFolder,
+  adapter: Adapter,
+  { rows, backend }: { readonly rows: readonly Row[]; readonly backend: Backend | undefined },
+): Promise<number> {
+  const tokenizer = await openTokenizer(trained.dir);
+  const settings = trained.rawConfig['joyul'] as {
+    readonly maxLength: number;
+    readonly pooling: 'mean' | 'cls';
+  }; // Written by the train step.
+  const check = {
+    config: trained.config,
+    classes: trained.labels.length,
+    pooling: settings.pooling,
+    padId: tokenizer.padId,
+    examples: encodeRows(rows, tokenizer, trained.labels, settings.maxLength),
+    ...(backend === undefined ? {} : { backend }),
+  };
+  return measureMerge(check, await base.readTensors(), adapter, await trained.readTensors());
 }
 
 /**
@@ -61,31 +85,10 @@ export async function exportAdapter(
     });
     return;
   }
-  const [trained, base, tokenizer] = await Promise.all([
-    openModel(inputs.trained),
-    openModel(inputs.model),
-    openTokenizer(inputs.trained),
-  ]);
+  const trained = await openModel(inputs.trained);
   const specs = bertWeightSpecs(trained.config);
   const adapter = await readAdapter(from, specs);
-  const settings = trained.rawConfig['joyul'] as {
-    readonly maxLength: number;
-    readonly pooling: 'mean' | 'cls';
-  }; // Written by the train step.
-  const check = {
-    config: trained.config,
-    classes: trained.labels.length,
-    pooling: settings.pooling,
-    padId: tokenizer.padId,
-    examples: encodeRows(rows, tokenizer, trained.labels, settings.maxLength),
-    ...(backend === undefined ? {} : { backend }),
-  };
-  const difference = await measureMerge(
-    check,
-    await base.readTensors(),
-    adapter,
-    await trained.readTensors(),
-  );
+  const difference = await measureAgainst(await openModel(inputs.model), trained, adapter, { rows, backend });
   const shown = difference.toExponential(1);
   if (!(difference <= bound)) {
     emit({
@@ -95,13 +98,17 @@ export async function exportAdapter(
     });
     return;
   }
-  const baseModel = source?.replace(/^hf:/, '').replace(/@.*$/, '') ?? 'the base model';
+  const name = /^hf:([^@]+)/.exec(source ?? '')?.[1];
+  const baseModel = name ?? source ?? 'the base model';
   await writeAdapter(join(dir, 'adapter'), adapter, specs, {
     taskType: 'SEQ_CLS',
     baseModel,
     prefix: 'bert.',
   });
-  await writeFile(join(dir, 'adapter', 'README.md'), formatReadme(baseModel));
+  await writeFile(
+    join(dir, 'adapter', 'README.md'),
+    formatReadme(baseModel, name ?? 'path/to/the-base-model'),
+  );
   emit({
     type: 'finding',
     text: `adapter/ is the same model as a PEFT adapter for the base model: on ${rows.length} texts logits differ by at most ${shown} from the merged weights'.`,
