@@ -53,7 +53,7 @@ steps:
       max_length: \${{ params.max_length }}
     inputs: { dataset: prepare.dataset }
 
-  # full, repurpose (some blocks), extract (which is not fine-tuning), or auto.
+  # full, repurpose (some blocks), lora (adapters), extract (which is not fine-tuning), or auto.
   strategy:
     uses: strategy
     with: { method: auto }

@@ -1,3 +1,5 @@
+import type { AdapterSpec } from '@joyul/models';
+
 /** What a model card tells; every value comes from the run. */
 export interface CardContent {
   readonly name: string;
@@ -8,6 +10,8 @@ export interface CardContent {
   readonly method: string;
   readonly isFineTuning: boolean;
   readonly blocks: readonly string[];
+  /** For `lora`. */
+  readonly adapters?: AdapterSpec;
   readonly strategyReason: string;
   readonly trainedShare: number;
   readonly maxLength: number;
@@ -82,22 +86,20 @@ function formatUsage(maxLength: number, pooling: string): readonly string[] {
   ];
 }
 
+/** How the model came to be, in a sentence. */
+function formatMaking(content: CardContent): string {
+  const { baseModel, method, isFineTuning, blocks, adapters, trainedShare, strategyReason } = content;
+  if (!isFineTuning)
+    return `A new head on the frozen features of ${baseModel}. No pretrained weight was changed: this is feature extraction, not fine-tuning.`;
+  const share = `${percent(trainedShare)} of all weights, because ${strategyReason}`;
+  if (adapters === undefined)
+    return `Fine-tuned (${method}) from ${baseModel}: ${blocks.join(', ')} and a new head, ${share}.`;
+  return `Fine-tuned (${adapters.variant}, rank ${adapters.rank}) from ${baseModel}: low-rank adapters beside its frozen weights and a new head, ${share}. The adapters are merged into the weights.`;
+}
+
 /** The model card, as Hugging Face's hub reads it. */
 export function formatModelCard(content: CardContent): string {
-  const {
-    name,
-    baseModel,
-    labels,
-    source,
-    splits,
-    method,
-    isFineTuning,
-    blocks,
-    strategyReason,
-    trainedShare,
-    maxLength,
-    pooling,
-  } = content;
+  const { name, baseModel, labels, source, splits, maxLength, pooling } = content;
   const rows = Object.entries(splits)
     .map(([split, count]) => `${split} ${count}`)
     .join(', ');
@@ -115,9 +117,7 @@ export function formatModelCard(content: CardContent): string {
     '',
     '## How it was made',
     '',
-    isFineTuning
-      ? `Fine-tuned (${method}) from ${baseModel}: ${blocks.join(', ')} and a new head, ${percent(trainedShare)} of all weights, because ${strategyReason}.`
-      : `A new head on the frozen features of ${baseModel}. No pretrained weight was changed: this is feature extraction, not fine-tuning.`,
+    formatMaking(content),
     '',
     `Data: ${source} (${rows} rows).`,
     '',

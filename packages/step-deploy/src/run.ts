@@ -7,6 +7,7 @@ import { readTensors, copyTokenizer, writeTensors } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import { openEncoder, openPredictor } from '@joyul/training';
 import type { Prediction, Strategy, Trainability } from '@joyul/training';
+import { exportAdapter } from './adapters.ts';
 import type { DeployParams } from './index.ts';
 import { formatModelCard } from './model-card.ts';
 import type { CardContent } from './model-card.ts';
@@ -152,6 +153,7 @@ async function makeCard(name: string, context: Context): Promise<string> {
     method: training.strategy.method,
     isFineTuning: proof.isFineTuning,
     blocks: training.strategy.blocks,
+    ...(training.strategy.adapters === undefined ? {} : { adapters: training.strategy.adapters }),
     strategyReason: training.strategy.reason,
     trainedShare: proof.trainedWeights / proof.totalWeights,
     maxLength: training.hparams.max_length,
@@ -210,6 +212,8 @@ export async function runDeploy(context: Context): Promise<void> {
       { help: 'Use weights: float32, or raise max_difference.' },
     );
   }
+  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
+  await exportAdapter(context, { dir, source: origin?.source, rows, bound: params.max_difference });
   await writeJson(dir, 'golden.json', {
     version: 1,
     bound: Math.max(bound, 1e-3),

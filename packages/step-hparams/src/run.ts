@@ -7,6 +7,7 @@ import type { BertFolder } from '@joyul/models';
 import {
   TrainingError,
   defaultHparams,
+  drawAdapter,
   encodeRows,
   fitHead,
   openEncoder,
@@ -94,6 +95,9 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
   );
   const settings = { labels, pooling: strategy.pooling, padId: tokenizer.padId };
   const model = await addHead(await openEncoder(inputs.model), train, settings, context);
+  const { adapters } = strategy;
+  const adapter =
+    adapters === undefined ? undefined : drawAdapter(model.config, adapters, await model.readTensors(), seed);
   const trials: Trial[] = [];
   for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
     const startMs = performance.now();
@@ -112,6 +116,7 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
       validation,
       padId: tokenizer.padId,
       strategy,
+      ...(adapter === undefined ? {} : { adapter }),
       hparams,
       seed,
       signal,
@@ -145,12 +150,15 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
   return trials;
 }
 
+/** Whether more is trained than a head. */
+const trainsModel = ({ blocks, adapters }: Strategy): boolean => blocks.length > 0 || adapters !== undefined;
+
 /** Chooses and writes hyperparameters. */
 export async function runHparams(context: Context): Promise<void> {
   const { params, inputs, outputs, emit } = context;
   const strategy = await readStrategy(inputs.strategy);
   const start = resolve(params, strategy);
-  const isSearched = params.learning_rate === 'auto' && params.trials > 1 && strategy.blocks.length > 0;
+  const isSearched = params.learning_rate === 'auto' && params.trials > 1 && trainsModel(strategy);
   const trials = isSearched ? await search(start, strategy, context) : [];
   const best = trials.reduce<Trial | undefined>(
     (left, right) => (left === undefined || right.score > left.score ? right : left),

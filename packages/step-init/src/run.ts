@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import { bertWeightSpecs, blockOf, classifierSpecs, drawWeight, writeModel } from '@joyul/models';
+import {
+  bertWeightSpecs,
+  blockOf,
+  classifierSpecs,
+  drawWeight,
+  writeAdapter,
+  writeModel,
+} from '@joyul/models';
 import type { BertFolder, NamedTensor } from '@joyul/models';
-import { encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
+import { drawAdapter, encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
 import type { InitParams } from './index.ts';
 
 type Ports = {
@@ -94,6 +101,15 @@ export async function runInit(context: Context): Promise<void> {
     labels,
     tokenizerFrom: model.path,
   });
+  const { adapters } = await readStrategy(inputs.strategy);
+  if (adapters !== undefined) {
+    await writeAdapter(
+      join(outputs.weights, 'adapter'),
+      drawAdapter(model.config, adapters, encoder, seed),
+      bertWeightSpecs(model.config),
+      { taskType: 'SEQ_CLS', baseModel: '..', prefix: 'bert.' },
+    );
+  }
   const origins = Object.fromEntries(
     tensors.map((tensor) => [
       tensor.name,
@@ -116,5 +132,6 @@ export async function runInit(context: Context): Promise<void> {
         : `${drawn.size} top layer${drawn.size === 1 ? '' : 's'} drawn anew, the rest pretrained`;
   const top =
     params.head === 'probe' ? 'the head from a linear probe on frozen features' : 'the head at random';
-  emit({ type: 'finding', weight: 'headline', text: `${body}; ${top}.` });
+  const beside = adapters === undefined ? '' : '; adapters that change nothing yet beside them';
+  emit({ type: 'finding', weight: 'headline', text: `${body}${beside}; ${top}.` });
 }

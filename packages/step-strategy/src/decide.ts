@@ -15,7 +15,7 @@ export interface Evidence {
 
 /** What auto chose. */
 export interface Decision {
-  readonly method: 'full' | 'repurpose' | 'extract';
+  readonly method: 'full' | 'repurpose' | 'lora' | 'extract';
   /** How many of the top layers are trained. */
   readonly top: number;
   readonly reason: string;
@@ -56,6 +56,14 @@ export function decide(evidence: Evidence): Decision {
       top: layers,
       confidence: 'medium',
       reason: `the task is far from the pretraining (probe ${percent(last)}, words alone ${percent(bagOfWords)}) and ${rows} rows are enough to move every layer`,
+    };
+  }
+  if (isFar && perClass >= 100 && weights / cores >= heavyPerCore) {
+    return {
+      method: 'lora',
+      top: 0,
+      confidence: 'low',
+      reason: `the task is far from the pretraining (probe ${percent(last)}, words alone ${percent(bagOfWords)}), so every layer has to change, but ${(weights / 1e6).toFixed(0)} M weights are long to train on ${cores} core${cores === 1 ? '' : 's'}: adapters reach every layer with few weights`,
     };
   }
   if (bestLayer < layers && best - last > 2 * error) {

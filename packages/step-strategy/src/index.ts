@@ -4,11 +4,17 @@ import { defineStep } from '@joyul/plugin-api';
 const params = Type.Object(
   {
     method: Type.Union(
-      [Type.Literal('auto'), Type.Literal('full'), Type.Literal('repurpose'), Type.Literal('extract')],
+      [
+        Type.Literal('auto'),
+        Type.Literal('full'),
+        Type.Literal('repurpose'),
+        Type.Literal('lora'),
+        Type.Literal('extract'),
+      ],
       {
         default: 'auto',
         description:
-          'full trains every weight; repurpose keeps the lower layers and trains the chosen blocks; extract trains a new head only, which is not fine-tuning; auto decides from the data.',
+          'full trains every weight; repurpose keeps the lower layers and trains the chosen blocks; lora trains low-rank adapters beside frozen weights; extract trains a new head only, which is not fine-tuning; auto decides from the data.',
       },
     ),
     blocks: Type.Union(
@@ -19,6 +25,28 @@ const params = Type.Object(
         examples: ['top:2'],
       },
     ),
+    variant: Type.Union([Type.Literal('lora'), Type.Literal('rslora'), Type.Literal('dora')], {
+      default: 'lora',
+      description:
+        'For lora: rslora scales by α/√r, so that high ranks learn as fast; dora also learns the length of each row, at a higher price.',
+    }),
+    rank: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 8,
+      description: 'For lora: the width of the adapters; more holds more.',
+    }),
+    alpha: Type.Number({
+      exclusiveMinimum: 0,
+      default: 16,
+      description: 'For lora: adapters are scaled by alpha / rank.',
+    }),
+    targets: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String(), { minItems: 1 })], {
+      default: 'all-linear',
+      description:
+        'For lora: the linear layers that get adapters, as PEFT names them: all-linear, a list of ends of names, or a regular expression for whole names.',
+      examples: ['all-linear', ['query', 'value']],
+    }),
     pooling: Type.Union([Type.Literal('mean'), Type.Literal('cls')], {
       default: 'mean',
       description: 'How token states become one vector.',
@@ -41,8 +69,8 @@ const params = Type.Object(
 /** Decides how far the model is tuned. */
 export default defineStep({
   name: 'strategy',
-  revision: 1,
-  summary: 'Decides which layers are tuned: all, chosen ones, or none but a new head.',
+  revision: 2,
+  summary: 'Decides which layers are tuned: all, chosen ones, adapters beside them, or none but a new head.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' } },
   outputs: { strategy: { type: 'strategy' } },

@@ -3,8 +3,8 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
-import { blockOf } from '@joyul/models';
-import type { BertFolder } from '@joyul/models';
+import { AdapterError, bertWeightSpecs, blockOf, lowestAdaptedBlock, planAdapters } from '@joyul/models';
+import type { AdapterPlan, AdapterSpec, BertFolder } from '@joyul/models';
 import { encodeFeatures, encodeRows, findCut, openEncoder, writeStrategy } from '@joyul/training';
 import type { Strategy, StrategyAlternative } from '@joyul/training';
 import { decide } from './decide.ts';
@@ -39,6 +39,33 @@ function resolveBlocks(model: BertFolder, blocks: StrategyParams['blocks']): rea
     });
   return known.filter((block) => blocks.includes(block));
 }
+
+/** The adapters that the params describe. */
+const specOf = ({ variant, rank, alpha, targets }: StrategyParams): AdapterSpec => ({
+  variant,
+  rank,
+  alpha,
+  targets,
+});
+
+/** The layers that get adapters; targets that name none are refused. */
+function planFor(model: BertFolder, spec: AdapterSpec): AdapterPlan {
+  try {
+    return planAdapters(spec, bertWeightSpecs(model.config));
+  } catch (error) {
+    if (error instanceof AdapterError)
+      throw new StepFailure('ADAPTER', error.message, { help: error.help, cause: error });
+    throw error;
+  }
+}
+
+/** Numbers in the adapters of a plan. */
+const countAdapters = (plan: AdapterPlan): number =>
+  plan.layers.reduce(
+    (sum, { rank, inputs, outputs }) =>
+      sum + rank * (inputs + outputs) + (plan.spec.variant === 'dora' ? outputs : 0),
+    0,
+  );
 
 /** Accuracy of the words-only baseline by two-fold cross-validation. */
 function measureWords(texts: readonly string[], labels: readonly number[], classes: number): number {
@@ -122,9 +149,15 @@ function relativeCost(blocks: readonly string[], layers: number): number {
   return (3 * (layers - cut)) / layers;
 }
 
+/** Adapters need gradients of states down to the lowest of them, but none of the frozen weights: two passes, not three. */
+function adapterCost(plan: AdapterPlan, layers: number): number {
+  return (2 * (layers - lowestAdaptedBlock(plan))) / layers;
+}
+
 function describeAlternatives(
   model: BertFolder,
   count: (blocks: readonly string[]) => number,
+  plan: AdapterPlan,
 ): readonly StrategyAlternative[] {
   const encoder = model.blocks.filter((block) => block !== 'classifier');
   const rows: readonly (readonly [StrategyAlternative['method'], readonly string[], string])[] = [
@@ -133,18 +166,27 @@ function describeAlternatives(
     ['repurpose', topLayers(model, 2), 'the top two layers'],
     ['full', encoder, 'every weight'],
   ];
-  return rows.map(([method, blocks, note]) => ({
+  const trained = rows.map(([method, blocks, note]) => ({
     method,
     blocks,
     note,
     trainableWeights: count(blocks),
     relativeCost: relativeCost(blocks, model.config.layers),
   }));
+  const adapters: StrategyAlternative = {
+    method: 'lora',
+    blocks: [],
+    note: `rank-${plan.spec.rank} adapters beside ${plan.layers.length} frozen linear layers`,
+    trainableWeights: countAdapters(plan),
+    relativeCost: adapterCost(plan, model.config.layers),
+  };
+  return [...trained.slice(0, -1), adapters, ...trained.slice(-1)];
 }
 
 interface Choice {
   readonly method: Strategy['method'];
   readonly blocks: readonly string[];
+  readonly adapters?: AdapterSpec;
   readonly reason: string;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
@@ -155,6 +197,8 @@ async function makeChoice(model: BertFolder, context: Context): Promise<Choice> 
   const reason = 'the pipeline says so';
   if (params.method === 'full') return { method: 'full', blocks: encoder, reason, evidence: {} };
   if (params.method === 'extract') return { method: 'extract', blocks: [], reason, evidence: {} };
+  if (params.method === 'lora')
+    return { method: 'lora', blocks: [], adapters: specOf(params), reason, evidence: {} };
   if (params.method === 'repurpose')
     return { method: 'repurpose', blocks: resolveBlocks(model, params.blocks), reason, evidence: {} };
   const evidence = await measure(model, context);
@@ -169,6 +213,7 @@ async function makeChoice(model: BertFolder, context: Context): Promise<Choice> 
   return {
     method: decision.method,
     blocks: decision.method === 'full' ? encoder : topLayers(model, decision.top),
+    ...(decision.method === 'lora' ? { adapters: specOf(params) } : {}),
     reason: decision.reason,
     evidence: { ...evidence, confidence: decision.confidence },
   };
@@ -177,10 +222,18 @@ async function makeChoice(model: BertFolder, context: Context): Promise<Choice> 
 const names: Readonly<Record<Strategy['method'], string>> = {
   full: 'Full fine-tuning',
   repurpose: 'Repurposing (a part of the layers is fine-tuned)',
-  lora: 'LoRA',
+  lora: 'LoRA (low-rank adapters beside frozen weights)',
   extract: 'Feature extraction, which is not fine-tuning',
   prompt: 'Prompting, which is not fine-tuning',
 };
+
+/** What is trained, after the method's name. */
+function describeExtent({ method, blocks, adapters }: Choice, plan: AdapterPlan): string {
+  if (adapters !== undefined)
+    return `: ${adapters.variant === 'lora' ? '' : `${adapters.variant} `}rank ${adapters.rank}, beside ${plan.layers.length} linear layers`;
+  if (blocks.length === 0) return '';
+  return method === 'full' ? ', every block' : `: ${blocks.join(', ')}`;
+}
 
 /** Decides and writes the strategy. */
 export async function runStrategy(context: Context): Promise<void> {
@@ -188,25 +241,21 @@ export async function runStrategy(context: Context): Promise<void> {
   const model = await openEncoder(inputs.model);
   const choice = await makeChoice(model, context);
   const count = await countWeights(model);
-  const alternatives = describeAlternatives(model, count);
+  const plan = planFor(model, specOf(params));
+  const alternatives = describeAlternatives(model, count, plan);
+  const hasAdapters = choice.adapters !== undefined;
   await writeStrategy(outputs.strategy, {
     version: 1,
     ...choice,
-    isFineTuning: choice.blocks.length > 0,
+    isFineTuning: hasAdapters || choice.blocks.length > 0,
     pooling: params.pooling,
     alternatives,
   });
-  const share = count(choice.blocks) / model.weightCount;
-  const blocks =
-    choice.blocks.length === 0
-      ? ''
-      : choice.method === 'full'
-        ? ', every block'
-        : `: ${choice.blocks.join(', ')}`;
+  const share = percent((hasAdapters ? countAdapters(plan) : count(choice.blocks)) / model.weightCount);
   emit({
     type: 'finding',
     weight: 'headline',
-    text: `${names[choice.method]}${blocks} (${percent(share)} of the pretrained weights), because ${choice.reason}.`,
+    text: `${names[choice.method]}${describeExtent(choice, plan)} (${share} ${hasAdapters ? 'as many weights as the model has' : 'of the pretrained weights'}), because ${choice.reason}.`,
   });
   emit({
     type: 'table',

@@ -15,6 +15,7 @@ import {
   trainClassifier,
 } from '@joyul/training';
 import type { Hparams, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
+import { describeEffect, keepAdapter, openAdapter } from './adapters.ts';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
@@ -59,6 +60,12 @@ function makeTrainerState(result: TrainResult, hparams: Hparams, perEpoch: numbe
   };
 }
 
+/** What was trained, in brackets. */
+function describeTrained({ blocks, adapters }: Strategy): string {
+  if (adapters !== undefined) return ' (adapters and the head)';
+  return blocks.length === 0 ? '' : ` (${blocks.join(', ')} and the head)`;
+}
+
 function tell(context: Context, strategy: Strategy, result: TrainResult, perIteration: number): void {
   const { emit } = context;
   const { trainability, best, evaluations, iterations, stopReason } = result;
@@ -83,8 +90,10 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, perIter
   });
   emit({
     type: 'finding',
-    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights${strategy.blocks.length === 0 ? '' : ` (${strategy.blocks.join(', ')} and the head)`}; digests prove that the rest did not move.`,
+    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights${describeTrained(strategy)}; digests prove that the rest did not move.`,
   });
+  if (trainability.effective !== undefined && !isUnchanged)
+    emit({ type: 'finding', text: describeEffect(trainability.effective) });
   emit({
     type: 'finding',
     text: `Training ended because ${stopReason}; the weights with the highest validation accuracy are kept (of equals those with the lowest loss). ${perIteration.toFixed(2)} s an iteration.`,
@@ -206,6 +215,7 @@ export async function runTrain(context: Context): Promise<void> {
   const { labels } = dataset.header;
   const train = encodeRows(await dataset.rows('train'), tokenizer, labels, hparams.max_length);
   const validation = encodeRows(await dataset.rows('validation'), tokenizer, labels, hparams.max_length);
+  const adapter = await openAdapter(model, strategy);
   tellBackend(context);
   let perEpoch = 1;
   let resumedFrom = 0;
@@ -226,6 +236,7 @@ export async function runTrain(context: Context): Promise<void> {
     validation,
     padId: tokenizer.padId,
     strategy,
+    ...adapter,
     hparams,
     seed,
     scratchDir: scratch,
@@ -249,6 +260,13 @@ export async function runTrain(context: Context): Promise<void> {
     tensors: [...result.weights.values()],
     labels,
     tokenizerFrom: model.path,
+  });
+  await keepAdapter(context, result, {
+    model,
+    classes: labels.length,
+    pooling: strategy.pooling,
+    padId: tokenizer.padId,
+    examples: validation,
   });
   await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
   const seconds = (performance.now() - startMs) / 1000;

@@ -1,7 +1,7 @@
 import { Program, argMax, constant, softmaxCrossEntropy } from '@joyul/compute';
 import type { CrossEntropy, EntryBuilder, Tensor, Variable } from '@joyul/compute';
-import { Bert } from '@joyul/models';
-import type { BatchShape, BertConfig, Pooling } from '@joyul/models';
+import { Bert, declareAdapters } from '@joyul/models';
+import type { AdapterPlan, BatchShape, BertConfig, Pooling } from '@joyul/models';
 import { addTrainingEntries, trainingEntries } from './training-entries.ts';
 import type { UpdateOptions } from './training-entries.ts';
 
@@ -12,6 +12,8 @@ export interface ClassifierOptions {
   readonly pooling: Pooling;
   /** The first layer that the program holds; its input are the states before it. Absent: ids in, everything held. */
   readonly cut?: number;
+  /** Layers with adapters, none of them below the cut. */
+  readonly adapters?: AdapterPlan;
   /** Examples in a batch. */
   readonly batchSize: number;
   /** Padded lengths; each gets entries of its own. */
@@ -32,6 +34,13 @@ export const entryNames = {
   update: trainingEntries.update,
   predict: (time: number): string => `predict-${time}`,
 };
+
+/** A model of a program. */
+interface Declared {
+  readonly bert: Bert;
+  /** The model's weights and the adapters'. */
+  readonly weights: ReadonlyMap<string, Variable>;
+}
 
 interface Forward {
   readonly logits: Tensor;
@@ -81,21 +90,24 @@ export function makeClassifierProgram(
   update?: ClassifierUpdate,
 ): { readonly program: Program; readonly weights: ReadonlyMap<string, Variable> } {
   const program = new Program();
+  const adapters = options.adapters === undefined ? undefined : declareAdapters(program, options.adapters);
   const bert = Bert.declare(program, options.config, {
     classes: options.classes,
     ...(options.cut === undefined ? {} : { from: options.cut }),
+    ...(adapters === undefined ? {} : { adapters }),
   });
+  const weights = new Map(program.variables.map((variable) => [variable.name, variable] as const));
   for (const time of options.times) addPredictEntry(program, bert, options, time);
   if (update !== undefined) {
     const rateInputOf = (name: string): string =>
       name.startsWith('classifier.') ? 'headLearningRate' : 'learningRate';
     addTrainingEntries(
-      { program, options: update, weights: bert.weights.values(), rateInputOf },
+      { program, options: update, weights: weights.values(), rateInputOf },
       options.times.map((time) => ({
         suffix: String(time),
         makeLoss: (builder) => lossOf(builder, bert, { ...options, ...update }, time),
       })),
     );
   }
-  return { program, weights: bert.weights };
+  return { program, weights };
 }

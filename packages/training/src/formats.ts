@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AdapterSpec } from '@joyul/models';
 
 /** How a model is adapted. Only the first three change pretrained weights. */
 export type Method = 'full' | 'repurpose' | 'lora' | 'extract' | 'prompt';
@@ -12,6 +13,8 @@ export interface Strategy {
   readonly isFineTuning: boolean;
   /** The pretrained blocks whose weights are trained; the head always is. */
   readonly blocks: readonly string[];
+  /** For `lora`: the adapters that are trained beside frozen weights. */
+  readonly adapters?: AdapterSpec;
   readonly pooling: 'mean' | 'cls';
   /** In words. */
   readonly reason: string;
@@ -25,7 +28,7 @@ export interface Strategy {
 export interface StrategyAlternative {
   readonly method: Method;
   readonly blocks: readonly string[];
-  /** Pretrained weights that would be trained. */
+  /** Pretrained weights that would be trained; for `lora` the adapters' own. */
   readonly trainableWeights: number;
   /** Training cost of one epoch, in units of one forward pass over the training split. */
   readonly relativeCost: number;

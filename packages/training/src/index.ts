@@ -1,3 +1,5 @@
+export { drawAdapter, measureMerge } from './adapters.ts';
+export type { MergeCheck } from './adapters.ts';
 export { chooseBuckets, encodeRows, makeBatches, makeEpoch, padBatch } from './batches.ts';
 export type { Batch, BatchInputs, Example } from './batches.ts';
 export { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -22,4 +24,4 @@ export { balanceClasses, findCut, trainClassifier } from './train-classifier.ts'
 export { TrainingError } from './train-options.ts';
 export type { TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
 export { proveTrainability } from './trainability.ts';
-export type { TensorProof, Trainability } from './trainability.ts';
+export type { EffectiveChange, TensorProof, Trainability } from './trainability.ts';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
 import type { ChosenPrecision, Program, Slot, Variable } from '@joyul/compute';
-import { blockOf } from '@joyul/models';
-import type { NamedTensor } from '@joyul/models';
+import { blockOf, isAdapterName } from '@joyul/models';
+import type { AdapterPlan, NamedTensor } from '@joyul/models';
+import { adaptedBlocks, mergeTrained } from './adapters.ts';
 import type { Example } from './batches.ts';
 import { chooseBuckets } from './batches.ts';
 import type { Checkpoint, TrainingState } from './checkpoint.ts';
@@ -91,11 +92,13 @@ async function prepareTraining(
   before: ReadonlyMap<string, NamedTensor>,
 ): Promise<Prepared> {
   const { model, strategy, hparams, labels, train, validation } = options;
+  const plan = options.adapter?.plan;
   const blocks = new Set([...strategy.blocks, 'classifier']);
-  const isTrained = (name: string): boolean => blocks.has(blockOf(name) ?? '');
+  const isTrained = (name: string): boolean => isAdapterName(name) || blocks.has(blockOf(name) ?? '');
   const lengths = [...train, ...validation].map((example) => example.ids.length);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const wantedCut = findCut(strategy.blocks, model.config.layers);
+  const adapted = plan === undefined ? [] : adaptedBlocks(plan);
+  const wantedCut = findCut([...strategy.blocks, ...adapted], model.config.layers);
   const cut = tokens * model.config.hiddenSize * 4 <= maxCacheBytes ? wantedCut : undefined;
   const startMs = performance.now();
   const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
@@ -109,6 +112,7 @@ async function prepareTraining(
       batchSize: hparams.batch_size,
       times: buckets,
       ...(cut === undefined ? {} : { cut }),
+      ...(plan === undefined ? {} : { adapters: plan }),
     },
     {
       isTrained,
@@ -173,7 +177,7 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       'Give prepare more rows, or another split.',
     );
   }
-  const before = await model.readTensors();
+  const before = new Map([...(await model.readTensors()), ...(options.adapter?.tensors ?? [])]);
   const { program, weights, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
     options,
     before,
@@ -217,7 +221,7 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     });
     const stopReason = await trainer.run();
     if (keep !== undefined) await trainer.checkpoint(keep);
-    return finish(trainer, before, isTrained, stopReason);
+    return finish(trainer, before, { isTrained, plan: options.adapter?.plan }, stopReason);
   } finally {
     session.dispose();
   }
@@ -226,7 +230,10 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
 function finish(
   trainer: Trainer,
   before: ReadonlyMap<string, NamedTensor>,
-  isTrained: (name: string) => boolean,
+  {
+    isTrained,
+    plan,
+  }: { readonly isTrained: (name: string) => boolean; readonly plan: AdapterPlan | undefined },
   stopReason: string,
 ): TrainResult {
   const { state, best } = trainer;
@@ -236,9 +243,14 @@ function finish(
     const shape = before.get(name)?.shape;
     if (shape !== undefined) after.set(name, { name, shape, data });
   }
+  const merged = plan === undefined ? undefined : mergeTrained(plan, after);
   return {
-    weights: after,
-    trainability: proveTrainability(before, after, isTrained, state.best.iteration === 0),
+    weights: merged?.weights ?? after,
+    ...(merged === undefined ? {} : { adapter: merged.adapter }),
+    trainability: proveTrainability(before, after, isTrained, {
+      keptStart: state.best.iteration === 0,
+      ...(merged === undefined ? {} : { effective: merged.changes }),
+    }),
     evaluations: state.evaluations,
     trainLosses: state.trainLosses,
     best: state.best,

@@ -1,6 +1,6 @@
 import type { ChosenPrecision } from '@joyul/compute';
 import type { Backend } from '@joyul/plugin-api';
-import type { BertFolder, NamedTensor } from '@joyul/models';
+import type { Adapter, BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import type { Hparams, Strategy } from './formats.ts';
@@ -15,6 +15,8 @@ export interface TrainOptions {
   readonly validation: readonly Example[];
   readonly padId: number;
   readonly strategy: Pick<Strategy, 'blocks' | 'pooling'>;
+  /** The adapter to start from; what it adapts stays frozen. */
+  readonly adapter?: Adapter;
   readonly hparams: Hparams;
   readonly seed: number;
   readonly backend?: Backend;
@@ -53,8 +55,10 @@ export interface TrainingStart {
 
 /** What training gives. */
 export interface TrainResult {
-  /** Every weight after training, the best ones by validation accuracy, then loss. */
+  /** Every weight after training, the best ones by validation accuracy, then loss; an adapter is merged into them. */
   readonly weights: ReadonlyMap<string, NamedTensor>;
+  /** The trained adapter with the head; absent where none was trained. */
+  readonly adapter?: Adapter;
   readonly trainability: Trainability;
   readonly evaluations: readonly Evaluation[];
   readonly trainLosses: TrainingState['trainLosses'];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NamedTensor } from '@joyul/models';
-import { blockOf } from '@joyul/models';
+import { blockOf, isAdapterName } from '@joyul/models';
 
 /** What happened to one weight tensor. */
 export interface TensorProof {
@@ -14,10 +14,17 @@ export interface TensorProof {
   readonly relativeChange: number;
 }
 
+/** How far an adapter moves the layer that it sits beside. */
+export interface EffectiveChange {
+  readonly layer: string;
+  /** ‖effective − W‖ / ‖W‖, where the effective weight is W + s·B·A, for DoRA with rescaled rows. */
+  readonly relativeChange: number;
+}
+
 /** `trainability.json`: proof of what moved. */
 export interface Trainability {
   readonly version: 1;
-  /** False when no pretrained weight changed: that is not fine-tuning. */
+  /** False when no pretrained weight changed, nor one in effect through an adapter: that is not fine-tuning. */
   readonly isFineTuning: boolean;
   readonly trainedTensors: number;
   readonly trainedWeights: number;
@@ -25,6 +32,8 @@ export interface Trainability {
   /** Frozen tensors that moved, and trained ones that did not; training fails when there is one. */
   readonly violations: readonly string[];
   readonly tensors: readonly TensorProof[];
+  /** For adapters: how far each layer's weight moved in effect, while the stored one did not. */
+  readonly effective?: readonly EffectiveChange[];
 }
 
 const digest = (data: Float32Array): string =>
@@ -32,7 +41,8 @@ const digest = (data: Float32Array): string =>
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest('hex');
 
-function relativeChange(before: Float32Array, after: Float32Array): number {
+/** ‖after − before‖ / ‖before‖; without a length before, ‖after − before‖. */
+export function relativeChange(before: Float32Array, after: Float32Array): number {
   let change = 0;
   let norm = 0;
   for (let index = 0; index < before.length; index++) {
@@ -53,8 +63,9 @@ export function proveTrainability(
   before: ReadonlyMap<string, NamedTensor>,
   after: ReadonlyMap<string, NamedTensor>,
   isTrained: (name: string) => boolean,
-  keptStart = false,
+  options: { readonly keptStart?: boolean; readonly effective?: readonly EffectiveChange[] } = {},
 ): Trainability {
+  const { keptStart = false, effective } = options;
   const tensors = [...before.values()].map((tensor): TensorProof => {
     const now = after.get(tensor.name)?.data ?? new Float32Array();
     return {
@@ -70,18 +81,23 @@ export function proveTrainability(
   const moved = (proof: TensorProof): boolean => proof.sha256Before !== proof.sha256After;
   const violations = tensors.flatMap((proof) => {
     if (proof.planned === 'frozen' && moved(proof)) return [`${proof.name} was frozen, but it moved.`];
-    if (proof.planned === 'trained' && !keptStart && !moved(proof))
+    // As long as B is zero no gradient reaches A: it may rest for an iteration.
+    const mayRest = keptStart || proof.name.endsWith('.lora_A.weight');
+    if (proof.planned === 'trained' && !mayRest && !moved(proof))
       return [`${proof.name} was to be trained, but it did not move.`];
     return [];
   });
   const trained = tensors.filter((proof) => proof.planned === 'trained');
   return {
     version: 1,
-    isFineTuning: tensors.some((proof) => moved(proof) && proof.block !== 'classifier'),
+    isFineTuning:
+      tensors.some((proof) => moved(proof) && proof.block !== 'classifier' && !isAdapterName(proof.name)) ||
+      effective?.some((layer) => layer.relativeChange > 0) === true,
     trainedTensors: trained.length,
     trainedWeights: trained.reduce((sum, proof) => sum + proof.count, 0),
     totalWeights: tensors.reduce((sum, proof) => sum + proof.count, 0),
     violations,
     tensors,
+    ...(effective === undefined ? {} : { effective }),
   };
 }
