@@ -1,5 +1,6 @@
 export { chooseBackend, createSession } from './backend.ts';
 export type { ChosenBackend, SessionOptions } from './backend.ts';
+export { checkpoint } from './checkpointing.ts';
 export { differentiableOps, gradients } from './gradients.ts';
 export { constant, scalar, sizeOf } from './ir.ts';
 export type { DType, Tensor, TensorData, Variable } from './ir.ts';

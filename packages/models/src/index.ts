@@ -1,5 +1,5 @@
 export { Bert, attentionBias } from './bert/bert.ts';
-export type { BatchShape, Pooling } from './bert/bert.ts';
+export type { BatchShape, LayerRange, Pooling } from './bert/bert.ts';
 export { ModelConfigError, parseBertConfig } from './bert/bert-config.ts';
 export type { BertConfig } from './bert/bert-config.ts';
 export { bertBlocks, bertWeightSpecs, blockOf, canonicalName, classifierSpecs } from './bert/bert-weights.ts';

@@ -152,6 +152,7 @@ class GraphWriter {
     if (node.op === 'Identity' && first !== undefined) this.#writeAlias(node, first);
     else if (node.op === 'Const') this.#setName(node, this.#writeConstant(node));
     else if (node.op === 'Fused') this.#writeFused(node);
+    else if (node.op === 'After') this.#writeAfter(node);
     else if (this.#low?.write(node) !== true) {
       this.#setName(
         node,
@@ -166,6 +167,14 @@ class GraphWriter {
 
   #writeAlias(node: Node, of: Tensor): void {
     if (this.#low?.alias(node, of) !== true) this.#names.set(node, [this.nameOf(of)]);
+  }
+
+  /** The order is a control edge: the other tensor itself is not needed and not kept. */
+  #writeAfter(node: Node): void {
+    const [x, first] = node.inputs.map((tensor) => this.nameOf(tensor));
+    if (x === undefined || first === undefined) throw new Error('Internal error: an order of one tensor.');
+    const control = `^${first.replace(/:\d+$/, '')}`;
+    this.#setName(node, this.add('Identity', [x, control], attributesOf(node)));
   }
 
   #writeFused(node: Node): void {

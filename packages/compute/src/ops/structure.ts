@@ -116,6 +116,15 @@ export function stopGradient(x: Tensor): Tensor {
   return makeTensor('Identity', [x], x.shape, x.dtype, {}, { custom: { inputs: [], backward: () => [] } });
 }
 
+/**
+ * x as it is, but computed only once `first` is there, and not seen to be x by what merges equal operations.
+ *
+ * No gradient flows through it.
+ */
+export function after(x: Tensor, first: Tensor): Tensor {
+  return makeTensor('After', [x, first], x.shape, x.dtype, {}, { custom: { inputs: [], backward: () => [] } });
+}
+
 /** `output`, whose gradient is given by `backward` instead of by its own operations. */
 export function withGradient(
   output: Tensor,

@@ -5,6 +5,7 @@ import {
   add,
   attention,
   causalBias,
+  checkpoint,
   gather,
   headCrossEntropy,
   makeRopeTables,
@@ -17,7 +18,7 @@ import {
   transpose,
 } from '@joyul/compute';
 import type { CrossEntropy, Program, RopeTables, Tensor, Variable } from '@joyul/compute';
-import type { BatchShape } from '../bert/bert.ts';
+import type { BatchShape, LayerRange } from '../bert/bert.ts';
 import { ModelWeights } from '../model-weights.ts';
 import type { LayerAdapter } from '../model-weights.ts';
 import type { LlamaConfig } from './llama-config.ts';
@@ -94,11 +95,13 @@ export class Llama {
     x: Tensor,
     context: AttentionContext,
     shape: BatchShape,
-    range: { readonly from: number; readonly to: number } = { from: 0, to: this.config.layers },
+    range: LayerRange = { from: 0, to: this.config.layers },
   ): Tensor {
     let states = x;
-    for (let index = range.from; index < range.to; index++)
-      states = this.layer(index, states, context, shape);
+    for (let index = range.from; index < range.to; index++) {
+      const layer = (input: Tensor): Tensor => this.layer(index, input, context, shape);
+      states = range.checkpointing === true ? checkpoint([states], layer) : layer(states);
+    }
     return states;
   }
 

@@ -1,0 +1,69 @@
+/**
+ * Runs one case in this process and prints what it took: `measure-case.ts '<case as JSON>' [iterations]`.
+ */
+import { readFileSync } from 'node:fs';
+import { createSession } from '@joyul/compute';
+import type { Feeds } from '@joyul/compute';
+import { makeRandom } from '@joyul/models';
+import { buildCase } from './cases.ts';
+import type { MemoryCase } from './cases.ts';
+
+const [text = '{}', iterations = '3'] = process.argv.slice(2);
+const options = JSON.parse(text) as MemoryCase; // Written by main.ts.
+
+const readStatus = (field: string): number =>
+  Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+const note = (stage: string): void => {
+  if (process.env['STAGES'] === '1')
+    process.stderr.write(`${stage}: now ${readStatus('VmRSS').toFixed(0)} MB, peak ${readStatus('VmHWM').toFixed(0)} MB\n`);
+};
+
+note('start');
+const { program, entry, vocabSize } = buildCase(options);
+note('traced');
+const session = await createSession(program, { backend: 'tensorflow', matmul: options.matmul });
+note('graph loaded');
+const random = makeRandom(1);
+{
+  const values: Record<string, Float32Array> = {};
+  for (const variable of program.variables) {
+    const count = variable.shape.reduce((product, length) => product * length, 1);
+    values[variable.name] = /\/[mv]$/.test(variable.name)
+      ? new Float32Array(count)
+      : variable.name.includes('orm')
+        ? new Float32Array(count).fill(1)
+        : Float32Array.from({ length: count }, () => 0.07 * (random() - 0.5));
+  }
+  note('drawn');
+  await session.write(values);
+}
+note('written');
+const { batch, time } = options;
+const inputs = program.entries.find((item) => item.name === entry)?.inputs ?? [];
+const draw = (name: string, shape: readonly number[]): Float32Array | Int32Array | number => {
+  if (shape.length === 0) return name.startsWith('beta') ? 0.5 : 1e-4;
+  const count = shape.reduce((product, length) => product * length, 1);
+  if (name === 'mask') return new Float32Array(count).fill(1);
+  const limit = name === 'labels' && options.model === 'minilm' ? 4 : vocabSize;
+  return Int32Array.from({ length: count }, () => Math.floor(random() * limit));
+};
+const feeds: Feeds = Object.fromEntries(inputs.map(({ name, tensor }) => [name, draw(name, tensor.shape)]));
+const losses: (number | undefined)[] = [];
+const times: number[] = [];
+for (let index = 0; index < Number(iterations); index++) {
+  const start = performance.now();
+  const outputs = await session.run(entry, feeds);
+  times.push(performance.now() - start);
+  losses.push(outputs['loss']?.[0], outputs['gradientNorm']?.[0]);
+  note(`iteration ${index + 1}, ${performance.now() - start} ms`);
+}
+process.stdout.write(
+  JSON.stringify({
+    batch,
+    time,
+    peakMb: readStatus('VmHWM'),
+    losses,
+    medianMs: times.slice(1).sort((left, right) => left - right)[Math.floor((times.length - 1) / 2)],
+  }) + '\n',
+);
+session.dispose();
