@@ -133,10 +133,7 @@ class GraphWriter {
     const wanted = [...entry.outputs.map((output) => output.tensor), ...entry.updates.flatMap(tensorsOf)];
     const nodes = collectNodes(wanted);
     for (const node of nodes) this.#writeNode(node);
-    // Everything that reads a variable in this entry comes before any change to one.
-    const reads = nodes
-      .filter((node) => node.op === 'Variable')
-      .map((node) => `^${this.#names.get(node)?.[0] ?? ''}`);
+    const reads = this.#writeBarrier(nodes);
     const done = entry.updates.map((update) => `^${this.#writeUpdate(update, reads)}`);
     const outputs = entry.outputs.map(({ tensor }, position) =>
       this.write(`${scope}/out${position}`, 'Identity', [this.nameOf(tensor), ...done], {
@@ -144,6 +141,18 @@ class GraphWriter {
       }),
     );
     return { inputs, outputs };
+  }
+
+  /**
+   * What has happened when every variable was read: that comes before any change to one.
+   *
+   * One node for all, since an edge from each read to each update is half a million for a small language model.
+   */
+  #writeBarrier(nodes: readonly Node[]): readonly string[] {
+    const reads = nodes.filter((node) => node.op === 'Variable');
+    if (reads.length === 0) return [];
+    const names = reads.map((node) => `^${this.#names.get(node)?.[0] ?? ''}`);
+    return [`^${this.add('NoOp', names, {})}`];
   }
 
   #writeNode(node: Node): void {
