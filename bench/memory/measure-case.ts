@@ -2,7 +2,7 @@
  * Runs one case in this process and prints what it took: `measure-case.ts '<case as JSON>' [iterations]`.
  */
 import { readFileSync } from 'node:fs';
-import { createSession } from '@joyul/compute';
+import { createSession, sizeOf } from '@joyul/compute';
 import type { Feeds } from '@joyul/compute';
 import { makeRandom } from '@joyul/models';
 import { buildCase } from './cases.ts';
@@ -12,10 +12,13 @@ const [text = '{}', iterations = '3'] = process.argv.slice(2);
 const options = JSON.parse(text) as MemoryCase; // Written by main.ts.
 
 const readStatus = (field: string): number =>
-  Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+  Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) /
+  1024;
 const note = (stage: string): void => {
   if (process.env['STAGES'] === '1')
-    process.stderr.write(`${stage}: now ${readStatus('VmRSS').toFixed(0)} MB, peak ${readStatus('VmHWM').toFixed(0)} MB\n`);
+    process.stderr.write(
+      `${stage}: now ${readStatus('VmRSS').toFixed(0)} MB, peak ${readStatus('VmHWM').toFixed(0)} MB\n`,
+    );
 };
 
 note('start');
@@ -24,19 +27,17 @@ note('traced');
 const session = await createSession(program, { backend: 'tensorflow', matmul: options.matmul });
 note('graph loaded');
 const random = makeRandom(1);
-{
-  const values: Record<string, Float32Array> = {};
-  for (const variable of program.variables) {
-    const count = variable.shape.reduce((product, length) => product * length, 1);
-    values[variable.name] = /\/[mv]$/.test(variable.name)
-      ? new Float32Array(count)
-      : variable.name.includes('orm')
-        ? new Float32Array(count).fill(1)
-        : Float32Array.from({ length: count }, () => 0.07 * (random() - 0.5));
+function* drawValues(): Iterable<readonly [string, Float32Array]> {
+  for (const { name, shape } of program.variables) {
+    const data = new Float32Array(sizeOf(shape));
+    if (!/\/[mv]$/.test(name)) {
+      if (name.includes('orm')) data.fill(1);
+      else for (let index = 0; index < data.length; index++) data[index] = 0.07 * (random() - 0.5);
+    }
+    yield [name, data];
   }
-  note('drawn');
-  await session.write(values);
 }
+await session.write(drawValues());
 note('written');
 const { batch, time } = options;
 const inputs = program.entries.find((item) => item.name === entry)?.inputs ?? [];
@@ -52,8 +53,11 @@ const losses: (number | undefined)[] = [];
 const times: number[] = [];
 for (let index = 0; index < Number(iterations); index++) {
   const start = performance.now();
+  const cpu = process.cpuUsage();
   const outputs = await session.run(entry, feeds);
   times.push(performance.now() - start);
+  const { user, system } = process.cpuUsage(cpu);
+  if (process.env['STAGES'] === '1') process.stderr.write(`user ${user / 1e3} system ${system / 1e3} `);
   losses.push(outputs['loss']?.[0], outputs['gradientNorm']?.[0]);
   note(`iteration ${index + 1}, ${performance.now() - start} ms`);
 }

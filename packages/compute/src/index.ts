@@ -11,4 +11,4 @@ export { adamW, clipByGlobalNorm, momentNames } from './optimizers/adamw.ts';
 export type { AdamWOptions, AdamWPowers, AdamWTarget } from './optimizers/adamw.ts';
 export { Program } from './program.ts';
 export type { Entry, EntryBuilder, Update } from './program.ts';
-export type { Feeds, Session } from './session.ts';
+export type { Feeds, Session, VariableValues } from './session.ts';

@@ -122,7 +122,14 @@ export function stopGradient(x: Tensor): Tensor {
  * No gradient flows through it.
  */
 export function after(x: Tensor, first: Tensor): Tensor {
-  return makeTensor('After', [x, first], x.shape, x.dtype, {}, { custom: { inputs: [], backward: () => [] } });
+  return makeTensor(
+    'After',
+    [x, first],
+    x.shape,
+    x.dtype,
+    {},
+    { custom: { inputs: [], backward: () => [] } },
+  );
 }
 
 /** `output`, whose gradient is given by `backward` instead of by its own operations. */
