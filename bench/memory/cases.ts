@@ -84,7 +84,9 @@ function llamaLoss(
   const cut = trained === 'all' ? 0 : layers - trained;
   const below = decoder.layers(decoder.embed(ids, shape), context, shape, { from: 0, to: cut });
   const states = decoder.layers(below, context, shape, { from: cut, to: layers, checkpointing });
-  const { total, weight } = decoder.loss(states, labels);
+  const { total, weight } = decoder.loss(states, labels, {
+    trains: { states: trained !== 0, head: trained === 'all' },
+  });
   return div(total, maximum(weight, 1));
 }
 

@@ -4,7 +4,7 @@ import { add, cast, exp, mul, notEqual, sub, where } from './elementwise.ts';
 import { matMul } from './matmul.ts';
 import { logSoftmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
-import { concat, gather, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
+import { after, concat, gather, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
 
 /** Settings of the cross-entropy. */
 export interface CrossEntropyOptions {
@@ -86,6 +86,11 @@ export interface HeadCrossEntropyOptions {
   readonly rowWeights?: Tensor;
   /** Rows whose logits exist at the same time; the default is 128. */
   readonly chunkRows?: number;
+  /**
+   * Which gradients will be taken, if it is known. Then the rows' gradients are computed before the next rows' logits,
+   * which makes a difference to memory alone.
+   */
+  readonly trains?: { readonly states: boolean; readonly head: boolean };
 }
 
 /**
@@ -100,37 +105,67 @@ export function headCrossEntropy(
   labels: Tensor,
   options: HeadCrossEntropyOptions = {},
 ): CrossEntropy {
-  const { ignoreLabel = -100, rowWeights, chunkRows = 128 } = options;
+  const { ignoreLabel = -100, rowWeights, chunkRows = 128, trains } = options;
   const [rows = 0, hidden = 0] = x.shape;
   const counts = notEqual(labels, ignoreLabel);
   const safe = where(counts, labels, scalar(0, 'int32'));
   const weights =
     rowWeights === undefined ? cast(counts, 'float32') : mul(cast(counts, 'float32'), rowWeights);
-  const chunks = Array.from({ length: Math.ceil(rows / chunkRows) }, (_, index) => {
-    const begin = index * chunkRows;
+  const chunks: HeadChunk[] = [];
+  for (let begin = 0; begin < rows; begin += chunkRows) {
     const count = Math.min(chunkRows, rows - begin);
-    const states = slice(x, [begin, 0], [count, hidden]);
+    const states = inTurn(slice(x, [begin, 0], [count, hidden]), chunks.at(-1));
     const weight = slice(weights, [begin], [count]);
     const logits = matMul(states, head, { transposeB: true }); // [count, vocabulary]
     const { losses, backprop } = sparseCrossEntropy(logits, slice(safe, [begin], [count]));
-    return { states, total: sum(mul(losses, weight)), backprop: mul(backprop, reshape(weight, [count, 1])) };
-  });
+    const scaled = mul(backprop, reshape(weight, [count, 1]));
+    chunks.push({
+      states,
+      total: sum(mul(losses, weight)),
+      backprop: scaled,
+      ...(trains?.states === true ? { toStates: matMul(scaled, head) } : {}),
+      ...(trains?.head === true ? { toHead: addHead(chunks.at(-1)?.toHead, scaled, states) } : {}),
+    });
+  }
   const total = chunks.map((chunk) => chunk.total).reduce((left, right) => add(left, right));
   return {
     weight: sum(weights),
     total: withGradient(total, [x, head], (gradient, needed) => {
-      const toStates = chunks.map(({ backprop }) => matMul(backprop, head));
+      const toStates = chunks.map((chunk) => chunk.toStates ?? matMul(chunk.backprop, head));
       return [
         needed[0] === true ? mul(concat(toStates, 0), gradient) : undefined,
-        needed[1] === true
-          ? mul(
-              chunks
-                .map(({ backprop, states }) => matMul(backprop, states, { transposeA: true }))
-                .reduce((left, right) => add(left, right)),
-              gradient,
-            )
-          : undefined,
+        needed[1] === true ? mul(sumHead(chunks), gradient) : undefined,
       ];
     }),
   };
 }
+
+/** Some rows of {@link headCrossEntropy}. */
+interface HeadChunk {
+  readonly states: Tensor;
+  readonly total: Tensor;
+  /** Gradients of the logits [rows, vocabulary]. */
+  readonly backprop: Tensor;
+  /** Gradients of the states [rows, hidden]. */
+  readonly toStates?: Tensor;
+  /** The head's gradient from these rows and those before [vocabulary, hidden]. */
+  readonly toHead?: Tensor;
+}
+
+/** x, once the chunk before has given its gradients. */
+const inTurn = (x: Tensor, before: HeadChunk | undefined): Tensor =>
+  [before?.toStates, before?.toHead].reduce<Tensor>(
+    (ready, gradient) => (gradient === undefined ? ready : after(ready, gradient)),
+    x,
+  );
+
+function addHead(before: Tensor | undefined, backprop: Tensor, states: Tensor): Tensor {
+  const product = matMul(backprop, states, { transposeA: true });
+  return before === undefined ? product : add(before, product);
+}
+
+const sumHead = (chunks: readonly HeadChunk[]): Tensor =>
+  chunks.at(-1)?.toHead ??
+  chunks
+    .map(({ backprop, states }) => matMul(backprop, states, { transposeA: true }))
+    .reduce((left, right) => add(left, right));

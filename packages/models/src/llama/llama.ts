@@ -17,7 +17,14 @@ import {
   swiglu,
   transpose,
 } from '@joyul/compute';
-import type { CrossEntropy, Program, RopeTables, Tensor, Variable } from '@joyul/compute';
+import type {
+  CrossEntropy,
+  HeadCrossEntropyOptions,
+  Program,
+  RopeTables,
+  Tensor,
+  Variable,
+} from '@joyul/compute';
 import type { BatchShape, LayerRange } from '../bert/bert.ts';
 import { ModelWeights } from '../model-weights.ts';
 import type { LayerAdapter } from '../model-weights.ts';
@@ -121,7 +128,11 @@ export class Llama {
   }
 
   /** The loss of states after the last layer [rows, hidden] for the next tokens [rows]; −100 does not count. */
-  loss(states: Tensor, nextTokens: Tensor, options: { readonly rowWeights?: Tensor } = {}): CrossEntropy {
+  loss(
+    states: Tensor,
+    nextTokens: Tensor,
+    options: Pick<HeadCrossEntropyOptions, 'rowWeights' | 'trains'> = {},
+  ): CrossEntropy {
     return headCrossEntropy(this.finalNorm(states), this.head, nextTokens, options);
   }
 }
