@@ -17,7 +17,9 @@ export function eachValue(
   return isIterable(values) ? values : Object.entries(values);
 }
 
-const isIterable = (values: VariableValues): values is Exclude<VariableValues, Record<string, Float32Array>> =>
+const isIterable = (
+  values: VariableValues,
+): values is Exclude<VariableValues, Record<string, Float32Array>> =>
   Symbol.iterator in values || Symbol.asyncIterator in values;
 
 /** A program with its variables, ready to run; one call at a time. */

@@ -87,8 +87,8 @@ export interface HeadCrossEntropyOptions {
   /** Rows whose logits exist at the same time; the default is 128. */
   readonly chunkRows?: number;
   /**
-   * Which gradients will be taken, if it is known. Then the rows' gradients are computed before the next rows' logits,
-   * which makes a difference to memory alone.
+   * Which gradients will be taken, if it is known. Then they are computed before the next rows' logits, which makes a
+   * difference to memory alone.
    */
   readonly trains?: { readonly states: boolean; readonly head: boolean };
 }
@@ -152,9 +152,9 @@ interface HeadChunk {
   readonly toHead?: Tensor;
 }
 
-/** x, once the chunk before has given its gradients. */
+/** x, once the chunk before has given its loss and its gradients. */
 const inTurn = (x: Tensor, before: HeadChunk | undefined): Tensor =>
-  [before?.toStates, before?.toHead].reduce<Tensor>(
+  [before?.total, before?.toStates, before?.toHead].reduce<Tensor>(
     (ready, gradient) => (gradient === undefined ? ready : after(ready, gradient)),
     x,
   );
