@@ -8,6 +8,8 @@ export { encodeFeatures, encodeStates, padStates } from './encoder.ts';
 export type { CachedStates, EncodeOptions, Features } from './encoder.ts';
 export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy } from './formats.ts';
 export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
+export { describeMemory, requireMemory } from './memory-plan.ts';
+export type { MemoryAlternative } from './memory-plan.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';

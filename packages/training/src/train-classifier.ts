@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createSession, momentNames } from '@joyul/compute';
-import type { Program } from '@joyul/compute';
-import { blockOf } from '@joyul/models';
+import {
+  availableMemory,
+  chooseBackend,
+  createSession,
+  momentNames,
+  predictMemory,
+  sizeOf,
+} from '@joyul/compute';
+import type { MemoryPrediction, Program, Variable } from '@joyul/compute';
+import { bertWeightSpecs, blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { chooseBuckets, makeEpoch } from './batches.ts';
@@ -10,6 +17,9 @@ import { loadCheckpoint } from './checkpoint.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
 import type { CachedStates } from './encoder.ts';
 import { encodeStates } from './encoder.ts';
+import type { Hparams } from './formats.ts';
+import { requireMemory } from './memory-plan.ts';
+import type { MemoryAlternative } from './memory-plan.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
@@ -69,31 +79,27 @@ async function cacheTrunk(
   return { train: all.slice(0, train.length), validation: all.slice(train.length) };
 }
 
-/** What is computed and built once, before the first iteration. */
-interface Prepared {
+/** What is built once, before anything is loaded. */
+interface TrainingPlan {
   readonly program: Program;
   readonly weightNames: readonly string[];
   readonly isTrained: (name: string) => boolean;
   readonly buckets: readonly number[];
-  readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
   readonly cut: number | undefined;
-  readonly trunkMs: number;
+  readonly memory: MemoryPrediction;
 }
 
-async function prepareTraining(
-  options: TrainOptions,
-  before: ReadonlyMap<string, NamedTensor>,
-): Promise<Prepared> {
-  const { model, strategy, hparams, labels, train, validation } = options;
+/** Traces the program and predicts its memory. */
+function planTraining(options: TrainOptions): TrainingPlan {
+  const { model, strategy, hparams, labels, train, validation, backend } = options;
   const blocks = new Set([...strategy.blocks, 'classifier']);
   const isTrained = (name: string): boolean => blocks.has(blockOf(name) ?? '');
-  const lengths = [...train, ...validation].map((example) => example.ids.length);
+  const lengths = [...train, ...validation].map((example) =>
+    Math.min(example.ids.length, hparams.max_length),
+  );
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const wantedCut = findCut(strategy.blocks, model.config.layers);
-  const cut = tokens * model.config.hiddenSize * 4 <= maxCacheBytes ? wantedCut : undefined;
-  const startMs = performance.now();
-  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
-  const trunkMs = performance.now() - startMs;
+  const stateBytes = tokens * model.config.hiddenSize * 4;
+  const cut = stateBytes <= maxCacheBytes ? findCut(strategy.blocks, model.config.layers) : undefined;
   const buckets = chooseBuckets(lengths);
   const { program, weights } = makeClassifierProgram(
     {
@@ -102,6 +108,7 @@ async function prepareTraining(
       pooling: strategy.pooling,
       batchSize: hparams.batch_size,
       times: buckets,
+      checkpointing: hparams.gradient_checkpointing,
       ...(cut === undefined ? {} : { cut }),
     },
     {
@@ -112,7 +119,70 @@ async function prepareTraining(
       ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
     },
   );
-  return { program, weightNames: [...weights.keys()], isTrained, buckets, states, cut, trunkMs };
+  const memory = predictMemory(program, {
+    backend: chooseBackend(backend).name,
+    matmul: 'float32',
+    copiedBytes:
+      (cut === undefined ? 0 : stateBytes) + countCopies(options, [...weights.values()], isTrained),
+  });
+  return { program, weightNames: [...weights.keys()], isTrained, buckets, cut, memory };
+}
+
+/** The weights as they were, the best ones, and what a checkpoint holds while it is written. */
+function countCopies(
+  { model, scratchDir }: TrainOptions,
+  weights: readonly Variable[],
+  isTrained: (name: string) => boolean,
+): number {
+  const trained = weights
+    .filter(({ name }) => isTrained(name))
+    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const all = bertWeightSpecs(model.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return 4 * (all + trained * (scratchDir === undefined ? 1 : 4));
+}
+
+/** Ways to train with less memory, those that change the least first. */
+function listAlternatives(options: TrainOptions): readonly MemoryAlternative[] {
+  const { hparams } = options;
+  const change = (text: string, changes: Partial<Hparams>): MemoryAlternative => ({
+    change: `${text} in the hparams step`,
+    predict: () => planTraining({ ...options, hparams: { ...hparams, ...changes } }).memory,
+  });
+  const checkpointed = '`gradient_checkpointing: true`';
+  const smaller = [2, 4, 8, 16].flatMap((divisor): MemoryAlternative[] => {
+    const size = hparams.batch_size / divisor;
+    if (!Number.isInteger(size)) return [];
+    const batch = `\`batch_size: ${size}\` with \`gradient_accumulation_steps: ${divisor}\``;
+    return [
+      change(batch, { batch_size: size }),
+      change(`${batch} and ${checkpointed}`, { batch_size: size, gradient_checkpointing: true }),
+    ];
+  });
+  const shorter = Math.floor(hparams.max_length / 2);
+  return [
+    ...(hparams.gradient_checkpointing ? [] : [change(checkpointed, { gradient_checkpointing: true })]),
+    ...smaller,
+    change(`\`max_length: ${shorter}\``, { max_length: shorter }),
+    {
+      change:
+        '`method: repurpose` with `blocks: [layer.' +
+        String(options.model.config.layers - 1) +
+        ']` in the strategy step',
+      predict: () =>
+        planTraining({
+          ...options,
+          strategy: { ...options.strategy, blocks: [`layer.${options.model.config.layers - 1}`] },
+        }).memory,
+    },
+  ];
+}
+
+/** The plan, when its memory is there. */
+function makePlan(options: TrainOptions): TrainingPlan {
+  const plan = planTraining(options);
+  const limit = options.memoryLimitBytes ?? process.memoryUsage.rss() + availableMemory();
+  requireMemory(plan.memory, limit, listAlternatives(options));
+  return plan;
 }
 
 const startState = (identity: string): TrainingState => ({
@@ -146,7 +216,7 @@ async function openCheckpoint(
  * Checkpoints go to `scratchDir` at each evaluation; a run that finds its own goes on exactly, and so does one that
  * `takePrefix` gives the end of a run with fewer epochs.
  *
- * @throws TrainingError when the loss is not finite or nothing can be learned.
+ * @throws TrainingError when memory would run out, the loss is not finite, or nothing can be learned.
  */
 export async function trainClassifier(options: TrainOptions): Promise<TrainResult> {
   const { model, hparams, train, validation, backend } = options;
@@ -157,11 +227,11 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       'Give prepare more rows, or another split.',
     );
   }
+  const { program, weightNames, isTrained, buckets, cut, memory } = makePlan(options);
   const before = await model.readTensors();
-  const { program, weightNames, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
-    options,
-    before,
-  );
+  const startMs = performance.now();
+  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
+  const trunkMs = performance.now() - startMs;
   const trained = weightNames.filter(isTrained);
   const identity = identityOf(options, before);
   const perEpoch = makeEpoch(train, buckets, hparams.batch_size, options.seed).length;
@@ -169,15 +239,10 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
   const session = await createSession(program, backend === undefined ? {} : { backend });
   try {
     const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
-    const values = [
-      ...weightNames.map((name) => [name, dataOf(name)] as const),
-      ...trained.flatMap((name) =>
-        momentNames(name).map((slot) => [slot, new Float32Array(dataOf(name).length)] as const),
-      ),
-      // Last, so that what a checkpoint holds wins.
-      ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
-    ];
-    await session.write(Object.fromEntries(values));
+    await session.write(weightNames.map((name) => [name, dataOf(name)] as const));
+    await session.write(zeroMoments(trained, (name) => dataOf(name).length));
+    // Last, so that what a checkpoint holds wins.
+    await session.write((checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const));
     const state = checkpoint?.state ?? startState(identity);
     const trainer = new Trainer({ options, session, trained, buckets, states, state });
     if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
@@ -187,6 +252,7 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       resumedFrom: state.iteration,
       before: state,
       totalIterations: perEpoch * hparams.epochs,
+      memory,
     });
     const stopReason = await trainer.run();
     if (keep !== undefined) await trainer.checkpoint(keep);
@@ -194,6 +260,15 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
   } finally {
     session.dispose();
   }
+}
+
+/** One after the other, so that they are never all in JavaScript. */
+function* zeroMoments(
+  names: readonly string[],
+  lengthOf: (name: string) => number,
+): Iterable<readonly [string, Float32Array]> {
+  for (const name of names)
+    for (const slot of momentNames(name)) yield [slot, new Float32Array(lengthOf(name))];
 }
 
 function finish(
