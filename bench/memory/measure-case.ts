@@ -1,5 +1,7 @@
 /**
  * Runs one case in this process and prints what it took: `measure-case.ts '<case as JSON>' [iterations]`.
+ *
+ * JSON with `peakMb`, `losses` and `cpuMs`, the median of an iteration; with STAGES=1 also what each stage took, to stderr.
  */
 import { readFileSync } from 'node:fs';
 import { createSession, sizeOf } from '@joyul/compute';
@@ -39,7 +41,6 @@ function* drawValues(): Iterable<readonly [string, Float32Array]> {
 }
 await session.write(drawValues());
 note('written');
-const { batch, time } = options;
 const inputs = program.entries.find((item) => item.name === entry)?.inputs ?? [];
 const draw = (name: string, shape: readonly number[]): Float32Array | Int32Array | number => {
   if (shape.length === 0) return name.startsWith('beta') ? 0.5 : 1e-4;
@@ -50,24 +51,22 @@ const draw = (name: string, shape: readonly number[]): Float32Array | Int32Array
 };
 const feeds: Feeds = Object.fromEntries(inputs.map(({ name, tensor }) => [name, draw(name, tensor.shape)]));
 const losses: (number | undefined)[] = [];
-const times: number[] = [];
+const cpuMs: number[] = [];
 for (let index = 0; index < Number(iterations); index++) {
-  const start = performance.now();
-  const cpu = process.cpuUsage();
+  const before = process.cpuUsage();
   const outputs = await session.run(entry, feeds);
-  times.push(performance.now() - start);
-  const { user, system } = process.cpuUsage(cpu);
-  if (process.env['STAGES'] === '1') process.stderr.write(`user ${user / 1e3} system ${system / 1e3} `);
-  losses.push(outputs['loss']?.[0], outputs['gradientNorm']?.[0]);
-  note(`iteration ${index + 1}, ${performance.now() - start} ms`);
+  const { user, system } = process.cpuUsage(before);
+  cpuMs.push((user + system) / 1000);
+  losses.push(outputs['loss']?.[0]);
+  note(`iteration ${index + 1}`);
 }
+session.dispose();
+// The first iteration also compiles.
+const steady = cpuMs.slice(1).sort((left, right) => left - right);
 process.stdout.write(
   JSON.stringify({
-    batch,
-    time,
     peakMb: readStatus('VmHWM'),
     losses,
-    medianMs: times.slice(1).sort((left, right) => left - right)[Math.floor((times.length - 1) / 2)],
-  }) + '\n',
+    cpuMs: steady[Math.floor(steady.length / 2)] ?? cpuMs[0],
+  }),
 );
-session.dispose();
