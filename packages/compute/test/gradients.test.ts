@@ -212,6 +212,17 @@ const cases: readonly Case[] = [
         headCrossEntropy(x, head, labels, { chunkRows: 2, rowWeights: constant([1, 2, 3], [3]) }).total,
     ),
   ],
+  [
+    'headCrossEntropy, some rows after others',
+    [
+      [3, 4],
+      [5, 4],
+    ],
+    two((x, head) => {
+      const trains = { states: true, head: true };
+      return headCrossEntropy(x, head, labels, { chunkRows: 2, trains }).total;
+    }),
+  ],
   ['L2Loss', [[2, 3]], one((x) => mul(halfSumOfSquares(x), halfSumOfSquares(x)))],
   ['maskedMean', [[2, 3, 2]], one((x) => square(maskedMean(x, constant([1, 1, 0, 1, 0, 0], [2, 3]))))],
   [
