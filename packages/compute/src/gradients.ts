@@ -34,7 +34,12 @@ function findNeeded(nodes: readonly Node[], wrt: readonly Tensor[]): ReadonlySet
  * below the lowest trained one cost nothing.
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor[] {
-  const nodes = collectNodes([loss]);
+  return gradientsFrom(loss, scalar(1), wrt);
+}
+
+/** Gradients of Σ output·seed with respect to tensors; `seed` has the output's shape. */
+export function gradientsFrom(output: Tensor, seed: Tensor, wrt: readonly Tensor[]): readonly Tensor[] {
+  const nodes = collectNodes([output]);
   const needed = findNeeded(nodes, wrt);
   const found = new Map<Node, (readonly Tensor[])[]>();
   const addTo = (tensor: Tensor, gradient: Tensor): void => {
@@ -48,7 +53,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor
     if (lists !== undefined && total !== undefined) lists[index] = [total];
     return total;
   };
-  addTo(loss, scalar(1));
+  addTo(output, seed);
   for (const node of [...nodes].reverse()) {
     const gradient = sumAt({ node, index: 0 });
     if (gradient === undefined || !needed.has(node)) continue;

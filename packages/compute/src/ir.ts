@@ -113,6 +113,9 @@ export function scalar(value: number, dtype: DType = 'float32'): Tensor {
   return constant([value], [], dtype);
 }
 
+/** The id that the next node will get: nodes made from now on have this one or a larger one. */
+export const nextNodeId = (): number => nextId;
+
 /** Every node that the tensors depend on, in an order in which each comes after its inputs. */
 export function collectNodes(tensors: readonly Tensor[]): readonly Node[] {
   const found = new Set<Node>();

@@ -4,13 +4,31 @@ import type { TensorData } from './ir.ts';
 /** Values by name, for the inputs of an entry; a number stands for a scalar. */
 export type Feeds = Readonly<Record<string, TensorData | number>>;
 
+/** Values of variables: by name, or one after the other, so that not all have to be in memory at once. */
+export type VariableValues =
+  | Readonly<Record<string, Float32Array>>
+  | Iterable<readonly [name: string, data: Float32Array]>
+  | AsyncIterable<readonly [name: string, data: Float32Array]>;
+
+/** The values one after the other. */
+export function eachValue(
+  values: VariableValues,
+): Iterable<readonly [string, Float32Array]> | AsyncIterable<readonly [string, Float32Array]> {
+  return isIterable(values) ? values : Object.entries(values);
+}
+
+const isIterable = (
+  values: VariableValues,
+): values is Exclude<VariableValues, Record<string, Float32Array>> =>
+  Symbol.iterator in values || Symbol.asyncIterator in values;
+
 /** A program with its variables, ready to run; one call at a time. */
 export interface Session {
   readonly backend: Backend;
   /** The element type inside matrix products; everything else is float32. */
   readonly matmul: 'float32' | 'bfloat16';
-  /** Sets variables, all in one call; absent names keep their value. */
-  write(values: Readonly<Record<string, Float32Array>>): Promise<void>;
+  /** Sets variables, a few dozen megabytes in each call; absent names keep their value, unknown ones are passed over. */
+  write(values: VariableValues): Promise<void>;
   /** Runs an entry and gives its outputs. */
   run(entry: string, feeds: Feeds): Promise<Record<string, TensorData>>;
   /** The values of variables; with products in bfloat16, of a weight that is never trained and only they read, the rounded ones. */

@@ -72,6 +72,7 @@ test('every function that makes operations is in a case with gradients, or known
   const [withGradients = ''] = afterImports.split('export const forwardCases');
   const missing = Object.keys(operations).filter((name) => !new RegExp(`\\b${name}\\b`).test(withGradients));
   expect(missing.sort()).toEqual([
+    'after',
     'argMax',
     'countCorrect',
     'equal',

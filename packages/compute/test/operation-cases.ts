@@ -4,6 +4,7 @@ import type { ConvolutionOptions, PoolingOptions, Tensor } from '../src/index.ts
 const {
   add,
   addBias,
+  addResidual,
   argMax,
   attention,
   avgPool,
@@ -34,6 +35,8 @@ const {
   hardSigmoid,
   hardSwish,
   headCrossEntropy,
+  joinHeads,
+  keptAsOperand,
   layerNorm,
   less,
   lessEqual,
@@ -67,6 +70,7 @@ const {
   slice,
   softmax,
   softmaxCrossEntropy,
+  splitHeads,
   sqrt,
   square,
   squaredDifference,
@@ -297,6 +301,28 @@ export const differentiableCases: readonly Case[] = [
     three((q, k, v) => square(attention(q, k, v, causalBias(3)))),
   ],
   ['rope', [[2, 2, 3, 4]], one((x) => square(rope(x, makeRopeTables(3, 4))))],
+  [
+    'splitHeads, rotated and scaled, and joinHeads',
+    [[6, 8]],
+    one((x) => {
+      const heads = { batch: 2, time: 3, heads: 2, headDim: 4 };
+      const apart = splitHeads(x, heads, { rope: makeRopeTables(3, 4), scale: 0.5 });
+      return square(joinHeads(mul(apart, apart)));
+    }),
+  ],
+  ['addResidual', [[4], [4]], two((x, y) => square(addResidual(x, y)))],
+  ['keptAsOperand', [[4]], one((x) => square(keptAsOperand(x)))],
+  [
+    'headCrossEntropy, gradients with the loss',
+    [
+      [3, 4],
+      [5, 4],
+    ],
+    two((x, head) => {
+      const trains = { states: true, head: true };
+      return headCrossEntropy(x, head, labels, { chunkRows: 2, trains }).total;
+    }),
+  ],
   ['geluTanh', [[6]], one((x) => geluTanh(sub(x, 0.7)))],
   ['Pow', [[6]], one((x) => pow(x, 2.5))],
   [

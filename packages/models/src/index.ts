@@ -1,5 +1,5 @@
 export { Bert, attentionBias } from './bert/bert.ts';
-export type { BatchShape, Pooling } from './bert/bert.ts';
+export type { BatchShape, LayerRange, Pooling } from './bert/bert.ts';
 export { parseBertConfig } from './bert/bert-config.ts';
 export { ModelConfigError } from './model-config.ts';
 export type { BertConfig } from './bert/bert-config.ts';
@@ -36,7 +36,7 @@ export { AdapterMerger } from './adapters/merge-adapters.ts';
 export { parsePeftConfig, readAdapter, writeAdapter } from './adapters/peft-files.ts';
 export type { Adapter, WriteAdapterOptions } from './adapters/peft-files.ts';
 export { LayersModel } from './layers-model/layers-model.ts';
-export type { LayerRange } from './layers-model/layers-model.ts';
+export type { LayersModelRange } from './layers-model/layers-model.ts';
 export { LayersModelError } from './layers-model/layers-model-error.ts';
 export { openLayersModel } from './layers-model/open-layers-model.ts';
 export type { LayersModelFile } from './layers-model/open-layers-model.ts';

@@ -7,6 +7,7 @@ import { openTokenizer, readDataset } from '@joyul/data';
 import { writeModel } from '@joyul/models';
 import {
   TrainingError,
+  describeMemory,
   encodeRows,
   findPrefixObstacle,
   openEncoder,
@@ -138,9 +139,10 @@ function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void
 
 /** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
 function tellStart(
-  { before, cut, trunkMs, resumedFrom }: TrainingStart,
+  { before, cut, trunkMs, resumedFrom, memory }: TrainingStart,
   { emit }: Pick<Context, 'emit'>,
 ): void {
+  emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
   if (cut !== undefined)
     emit({
       type: 'finding',
@@ -219,12 +221,14 @@ export async function runTrain(context: Context): Promise<void> {
   tellBackend(context);
   let perEpoch = 1;
   let resumedFrom = 0;
+  let predictedBytes = 0;
   let startMs = performance.now();
   const onStart = (start: TrainingStart): void => {
     perEpoch = start.totalIterations / hparams.epochs;
     resumedFrom = start.resumedFrom;
     startMs = performance.now();
     if (hparams.precision !== 'float32') emit({ type: 'finding', text: start.precision.reason });
+    predictedBytes = start.memory.totalBytes;
     tellStart(start, context);
   };
   const activity = strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
@@ -269,6 +273,9 @@ export async function runTrain(context: Context): Promise<void> {
     examples: validation,
   });
   await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
+  const seenBytes = process.resourceUsage().maxRSS * 1024;
+  const [seen, predicted] = [seenBytes, predictedBytes].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
+  emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
   const seconds = (performance.now() - startMs) / 1000;
   tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
 }

@@ -18,6 +18,8 @@ export interface ClassifierOptions {
   readonly batchSize: number;
   /** Padded lengths; each gets entries of its own. */
   readonly times: readonly number[];
+  /** Whether layers are computed again in the backward pass, which takes less memory and more time. */
+  readonly checkpointing?: boolean;
 }
 
 /** How a classifier is trained. */
@@ -56,7 +58,11 @@ function forward(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, 
     cut === undefined
       ? bert.embed(builder.input('ids', 'int32', [batch, time]), shape)
       : builder.input('states', 'float32', [batch * time, config.hiddenSize]);
-  const states = bert.layers(start, mask, shape, { from: cut ?? 0, to: config.layers });
+  const states = bert.layers(start, mask, shape, {
+    from: cut ?? 0,
+    to: config.layers,
+    checkpointing: options.checkpointing === true,
+  });
   const features = bert.pool(states, mask, shape, options.pooling);
   return { features, logits: bert.classify(features) };
 }

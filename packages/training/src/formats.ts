@@ -79,6 +79,8 @@ export interface Hparams {
   readonly label_smoothing: number;
   /** `balanced` weighs each class by the inverse of its share. */
   readonly class_weights: 'none' | 'balanced';
+  /** Whether layers are computed again in the backward pass, which takes less memory and more time. */
+  readonly gradient_checkpointing: boolean;
 }
 
 /** One setting that a search tried. */
@@ -131,6 +133,7 @@ export function defaultHparams(method: Method): Hparams {
     early_stopping_patience: 4,
     label_smoothing: 0,
     class_weights: 'none',
+    gradient_checkpointing: false,
   };
 }
 

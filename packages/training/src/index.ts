@@ -13,6 +13,8 @@ export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial
 export { languageEntries, makeLanguageProgram } from './language-program.ts';
 export type { LanguageOptions, LanguageShape, LanguageUpdate } from './language-program.ts';
 export { openEncoder } from './open-encoder.ts';
+export { describeMemory, requireMemory } from './memory-plan.ts';
+export type { MemoryAlternative } from './memory-plan.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';

@@ -1,5 +1,5 @@
 import { Program, add, cast, causalBias, gather, mul, notEqual, reshape } from '@joyul/compute';
-import type { CrossEntropy, EntryBuilder, Tensor, Variable } from '@joyul/compute';
+import type { CrossEntropy, EntryBuilder, HeadCrossEntropyOptions, Tensor, Variable } from '@joyul/compute';
 import { Llama, declareAdapters } from '@joyul/models';
 import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
 import { addTrainingEntries, trainingEntries } from './training-entries.ts';
@@ -25,6 +25,8 @@ export interface LanguageOptions {
   readonly shapes: readonly LanguageShape[];
   /** The first layer that the program holds; its input are the states before it. Absent: ids in, everything held. */
   readonly cut?: number;
+  /** Whether layers are computed again in the backward pass instead of being kept. The default is false. */
+  readonly checkpointing?: boolean;
 }
 
 /** How a language model is trained. */
@@ -64,26 +66,40 @@ function packedContext(
   };
 }
 
+/** A decoder, and what is known of how it is trained. */
+interface Language {
+  readonly llama: Llama;
+  readonly options: LanguageOptions;
+  /** Absent for evaluation. */
+  readonly update?: LanguageUpdate;
+}
+
+/** Which gradients the head will be asked for. */
+function trainsOf({ llama, update }: Language): NonNullable<HeadCrossEntropyOptions['trains']> {
+  const isTrained = update?.isTrained ?? ((): boolean => false);
+  return { states: update !== undefined, head: isTrained(llama.headName) };
+}
+
 /** The summed loss of a batch and the number of its targets; declares the entry's inputs. */
-function lossOf(
-  builder: EntryBuilder,
-  llama: Llama,
-  shape: LanguageShape,
-  options: { readonly cut?: number; readonly labelSmoothing?: number },
-): CrossEntropy {
+function lossOf(builder: EntryBuilder, language: Language, shape: LanguageShape): CrossEntropy {
+  const { llama, options, update } = language;
   const { batch, time, targets = batch * time } = shape;
-  const { cut, labelSmoothing = 0 } = options;
+  const { cut, checkpointing = false } = options;
   const { layers, hiddenSize } = llama.config;
   const start =
     cut === undefined
       ? llama.embed(builder.input('ids', 'int32', [batch, time]), shape)
       : builder.input('states', 'float32', [batch * time, hiddenSize]);
   const context = shape.isPacked === true ? packedContext(builder, llama, shape) : llama.causalContext(time);
-  const states = llama.layers(start, context, shape, { from: cut ?? 0, to: layers });
+  const range = { from: cut ?? 0, to: layers, checkpointing: checkpointing && update !== undefined };
+  const states = llama.layers(start, context, shape, range);
   const next = builder.input('next', 'int32', [targets]);
   const chosen =
     shape.targets === undefined ? states : gather(states, builder.input('rows', 'int32', [targets]));
-  return llama.loss(chosen, next, { labelSmoothing });
+  return llama.loss(chosen, next, {
+    labelSmoothing: update?.labelSmoothing ?? 0,
+    ...(update === undefined ? {} : { trains: trainsOf(language) }),
+  });
 }
 
 /** A language model's program, with entries to evaluate, and to train when `update` is given. */
@@ -97,22 +113,19 @@ export function makeLanguageProgram(
     ...(options.adapters === undefined ? {} : { adapters: declareAdapters(program, options.adapters) }),
     ...(cut === undefined ? {} : { from: cut }),
   });
-  const own = cut === undefined ? {} : { cut };
   for (const shape of shapes) {
     program.entry(languageEntries.evaluate(shape), (builder) => ({
-      outputs: { ...lossOf(builder, llama, shape, own) },
+      outputs: { ...lossOf(builder, { llama, options }, shape) },
     }));
   }
   const weights = new Map(program.variables.map((variable) => [variable.name, variable]));
-  if (update !== undefined) {
-    const { labelSmoothing } = update;
+  if (update !== undefined)
     addTrainingEntries(
       { program, options: update, weights: weights.values() },
       shapes.map((shape) => ({
         suffix: suffixOf(shape),
-        makeLoss: (builder) => lossOf(builder, llama, shape, { ...own, labelSmoothing }),
+        makeLoss: (builder) => lossOf(builder, { llama, options, update }, shape),
       })),
     );
-  }
   return { program, weights };
 }

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
-import type { ChosenPrecision, Program, Slot, Variable } from '@joyul/compute';
-import { blockOf, isAdapterName } from '@joyul/models';
+import {
+  availableMemory,
+  chooseBackend,
+  choosePrecision,
+  createSession,
+  predictMemory,
+  sizeOf,
+} from '@joyul/compute';
+import type { ChosenPrecision, MemoryPrediction, Program, Slot, Variable } from '@joyul/compute';
+import { bertWeightSpecs, blockOf, isAdapterName } from '@joyul/models';
 import type { AdapterPlan, NamedTensor } from '@joyul/models';
 import { adaptedBlocks, mergeTrained } from './adapters.ts';
 import type { Example } from './batches.ts';
@@ -11,6 +18,9 @@ import { loadCheckpoint } from './checkpoint.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
 import type { CachedStates } from './encoder.ts';
 import { encodeStates } from './encoder.ts';
+import type { Hparams } from './formats.ts';
+import { requireMemory } from './memory-plan.ts';
+import type { MemoryAlternative } from './memory-plan.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
@@ -76,33 +86,30 @@ async function cacheTrunk(
   return { train: all.slice(0, train.length), validation: all.slice(train.length) };
 }
 
-/** What is computed and built once, before the first iteration. */
-interface Prepared {
+/** What is built once, before anything is loaded. */
+interface TrainingPlan {
   readonly program: Program;
   readonly weights: ReadonlyMap<string, Variable>;
   readonly isTrained: (name: string) => boolean;
   readonly buckets: readonly number[];
-  readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
   readonly cut: number | undefined;
-  readonly trunkMs: number;
+  readonly memory: MemoryPrediction;
 }
 
-async function prepareTraining(
-  options: TrainOptions,
-  before: ReadonlyMap<string, NamedTensor>,
-): Promise<Prepared> {
-  const { model, strategy, hparams, labels, train, validation } = options;
+/** Traces the program and predicts its memory. */
+function planTraining(options: TrainOptions, precision: ChosenPrecision): TrainingPlan {
+  const { model, strategy, hparams, labels, train, validation, backend } = options;
   const plan = options.adapter?.plan;
   const blocks = new Set([...strategy.blocks, 'classifier']);
   const isTrained = (name: string): boolean => isAdapterName(name) || blocks.has(blockOf(name) ?? '');
-  const lengths = [...train, ...validation].map((example) => example.ids.length);
+  const lengths = [...train, ...validation].map((example) =>
+    Math.min(example.ids.length, hparams.max_length),
+  );
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const stateBytes = tokens * model.config.hiddenSize * 4;
   const adapted = plan === undefined ? [] : adaptedBlocks(plan);
-  const wantedCut = findCut([...strategy.blocks, ...adapted], model.config.layers);
-  const cut = tokens * model.config.hiddenSize * 4 <= maxCacheBytes ? wantedCut : undefined;
-  const startMs = performance.now();
-  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
-  const trunkMs = performance.now() - startMs;
+  const lowest = findCut([...strategy.blocks, ...adapted], model.config.layers);
+  const cut = stateBytes <= maxCacheBytes ? lowest : undefined;
   const buckets = chooseBuckets(lengths);
   const { program, weights } = makeClassifierProgram(
     {
@@ -111,6 +118,7 @@ async function prepareTraining(
       pooling: strategy.pooling,
       batchSize: hparams.batch_size,
       times: buckets,
+      checkpointing: hparams.gradient_checkpointing,
       ...(cut === undefined ? {} : { cut }),
       ...(plan === undefined ? {} : { adapters: plan }),
     },
@@ -126,14 +134,74 @@ async function prepareTraining(
       ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
     },
   );
-  return { program, weights, isTrained, buckets, states, cut, trunkMs };
+  const memory = predictMemory(program, {
+    backend: chooseBackend(backend).name,
+    matmul: precision.name,
+    copiedBytes:
+      (cut === undefined ? 0 : stateBytes) + countCopies(options, [...weights.values()], isTrained),
+  });
+  return { program, weights, isTrained, buckets, cut, memory };
 }
 
-const zeros = ({ name, shape }: Slot): NamedTensor => ({
-  name,
-  shape,
-  data: new Float32Array(sizeOf(shape)),
-});
+/** The weights as they were, the best ones, and what a checkpoint holds while it is written. */
+function countCopies(
+  { model, scratchDir }: TrainOptions,
+  weights: readonly Variable[],
+  isTrained: (name: string) => boolean,
+): number {
+  const trained = weights
+    .filter(({ name }) => isTrained(name))
+    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const all = bertWeightSpecs(model.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return 4 * (all + trained * (scratchDir === undefined ? 1 : 4));
+}
+
+/** Ways to train with less memory, those that change the least first. */
+function listAlternatives(options: TrainOptions, precision: ChosenPrecision): readonly MemoryAlternative[] {
+  const { hparams } = options;
+  const change = (text: string, changes: Partial<Hparams>): MemoryAlternative => ({
+    change: `${text} in the hparams step`,
+    predict: () => planTraining({ ...options, hparams: { ...hparams, ...changes } }, precision).memory,
+  });
+  const checkpointed = '`gradient_checkpointing: true`';
+  const smaller = [2, 4, 8, 16].flatMap((divisor): MemoryAlternative[] => {
+    const size = hparams.batch_size / divisor;
+    if (!Number.isInteger(size)) return [];
+    const batch = `\`batch_size: ${size}\` with \`gradient_accumulation_steps: ${divisor}\``;
+    return [
+      change(batch, { batch_size: size }),
+      change(`${batch} and ${checkpointed}`, { batch_size: size, gradient_checkpointing: true }),
+    ];
+  });
+  const shorter = Math.floor(hparams.max_length / 2);
+  return [
+    ...(hparams.gradient_checkpointing ? [] : [change(checkpointed, { gradient_checkpointing: true })]),
+    ...smaller,
+    change(`\`max_length: ${shorter}\``, { max_length: shorter }),
+    {
+      change:
+        '`method: repurpose` with `blocks: [layer.' +
+        String(options.model.config.layers - 1) +
+        ']` in the strategy step',
+      predict: () =>
+        planTraining(
+          {
+            ...options,
+            strategy: { ...options.strategy, blocks: [`layer.${options.model.config.layers - 1}`] },
+          },
+          precision,
+        ).memory,
+    },
+  ];
+}
+
+/** The plan, when its memory is there. */
+function makePlan(options: TrainOptions, precision: ChosenPrecision): TrainingPlan {
+  const plan = planTraining(options, precision);
+  const limit = options.memoryLimitBytes ?? process.memoryUsage.rss() + availableMemory();
+  requireMemory(plan.memory, limit, listAlternatives(options, precision));
+  return plan;
+}
 
 const startState = (identity: string): TrainingState => ({
   version: 1,
@@ -166,7 +234,7 @@ async function openCheckpoint(
  * Checkpoints go to `scratchDir` at each evaluation; a run that finds its own goes on exactly, and so does one that
  * `takePrefix` gives the end of a run with fewer epochs.
  *
- * @throws TrainingError when the loss is not finite or nothing can be learned.
+ * @throws TrainingError when memory would run out, the loss is not finite, or nothing can be learned.
  */
 export async function trainClassifier(options: TrainOptions): Promise<TrainResult> {
   const { model, hparams, train, validation, backend } = options;
@@ -177,17 +245,17 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       'Give prepare more rows, or another split.',
     );
   }
+  const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
+  const { program, weights, isTrained, buckets, cut, memory } = makePlan(options, precision);
   const before = new Map([...(await model.readTensors()), ...(options.adapter?.tensors ?? [])]);
-  const { program, weights, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
-    options,
-    before,
-  );
+  const startMs = performance.now();
+  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
+  const trunkMs = performance.now() - startMs;
   const trained = [...weights.keys()].filter(isTrained);
   const { kept: slots, sums } = slotsOf(
     hparams,
     [...weights.values()].filter((weight) => isTrained(weight.name)),
   );
-  const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
   const identity = identityOf(options, before, precision);
   const perEpoch = makeWindows(options, buckets, 0).length;
   const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
@@ -196,10 +264,14 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     ...(backend === undefined ? {} : { backend }),
   });
   try {
-    const own = [...weights.keys()].flatMap((name) => before.get(name) ?? []);
+    await session.write(
+      [...weights.keys()]
+        .flatMap((name) => before.get(name) ?? [])
+        .map(({ name, data }) => [name, data] as const),
+    );
+    await session.write(zeros([...slots, ...sums]));
     // Last, so that what a checkpoint holds wins.
-    const tensors = [...own, ...[...slots, ...sums].map(zeros), ...(checkpoint?.tensors ?? [])];
-    await session.write(Object.fromEntries(tensors.map(({ name, data }) => [name, data])));
+    await session.write((checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const));
     const state = checkpoint?.state ?? startState(identity);
     const trainer = new Trainer({
       options,
@@ -218,6 +290,7 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       resumedFrom: state.iteration,
       before: state,
       totalIterations: perEpoch * hparams.epochs,
+      memory,
     });
     const stopReason = await trainer.run();
     if (keep !== undefined) await trainer.checkpoint(keep);
@@ -225,6 +298,11 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
   } finally {
     session.dispose();
   }
+}
+
+/** One after the other, so that they are never all in JavaScript. */
+function* zeros(slots: readonly Slot[]): Iterable<readonly [string, Float32Array]> {
+  for (const { name, shape } of slots) yield [name, new Float32Array(sizeOf(shape))];
 }
 
 function finish(

@@ -1,4 +1,4 @@
-import type { ChosenPrecision } from '@joyul/compute';
+import type { ChosenPrecision, MemoryPrediction } from '@joyul/compute';
 import type { Backend } from '@joyul/plugin-api';
 import type { Adapter, BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
@@ -28,6 +28,8 @@ export interface TrainOptions {
    */
   readonly takePrefix?: (doneEpochs: number) => Promise<{ readonly from?: string; readonly keep?: string }>;
   readonly signal?: AbortSignal;
+  /** Bytes that this process may take in all; absent means what the machine and its control groups leave. */
+  readonly memoryLimitBytes?: number;
   readonly onIteration?: (point: {
     readonly iteration: number;
     readonly total: number;
@@ -51,6 +53,8 @@ export interface TrainingStart {
   /** What was measured until then. */
   readonly before: Pick<TrainingState, 'trainLosses' | 'evaluations'>;
   readonly totalIterations: number;
+  /** What training is expected to take. */
+  readonly memory: MemoryPrediction;
 }
 
 /** What training gives. */
@@ -67,9 +71,9 @@ export interface TrainResult {
   readonly stopReason: string;
 }
 
-/** Training cannot go on: the loss is not finite, or nothing learns. */
+/** Training cannot go on: the loss is not finite, nothing learns, or memory would run out. */
 export class TrainingError extends Error {
-  readonly code: 'LOSS_NOT_FINITE' | 'NO_GRADIENT' | 'NO_ROWS';
+  readonly code: 'LOSS_NOT_FINITE' | 'NO_GRADIENT' | 'NO_ROWS' | 'OUT_OF_MEMORY';
   readonly help: string;
 
   constructor(code: TrainingError['code'], message: string, help: string) {

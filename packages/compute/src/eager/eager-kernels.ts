@@ -113,6 +113,7 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   Softmax: unary((tf) => (x) => tf.softmax(x)),
   LogSoftmax: unary((tf) => (x) => tf.logSoftmax(x)),
   Identity: unary((tf) => tf.clone),
+  After: unary((tf) => tf.clone),
   Cast: (tf, inputs, node) =>
     tf.cast(
       at(inputs, 0),

@@ -4,6 +4,7 @@ import type { Node, TensorData } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
 import type { Entry, Program, Update } from '../program.ts';
 import { tensorsOf } from '../program.ts';
+import { eachValue } from '../session.ts';
 import type { Session } from '../session.ts';
 
 type Values = Map<Node, readonly Tfjs.Tensor[]>;
@@ -132,13 +133,12 @@ export function createEagerSession(tf: typeof Tfjs, program: Program): Session {
   return {
     backend: tf.getBackend() === 'wasm' ? 'wasm' : 'cpu',
     matmul: 'float32',
-    write(values) {
-      for (const variable of program.variables) {
-        const value = values[variable.name];
-        if (value !== undefined)
-          assign(variable.name, makeTensor(variable.shape, variable.dtype, value.slice()));
+    async write(values) {
+      for await (const [variableName, data] of eachValue(values)) {
+        const variable = program.findVariable(variableName);
+        if (variable !== undefined)
+          assign(variable.name, makeTensor(variable.shape, variable.dtype, data.slice()));
       }
-      return Promise.resolve();
     },
     async run(name, feeds) {
       const entry = program.entries.find((item) => item.name === name);

@@ -4,8 +4,10 @@
  * Messages and field numbers are those of tensorflow/core/framework/graph.proto and
  * tensorflow/core/protobuf/{saved_model,meta_graph}.proto.
  */
-import type { Node, Tensor, TensorData, Variable } from '../ir.ts';
+import type { FusedBody, Node, Tensor, TensorData, Variable } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
+import { findInPlaceUpdates } from './in-place-updates.ts';
+import type { InPlaceUpdate } from './in-place-updates.ts';
 import { lowerPrecision } from './low-precision.ts';
 import type { NamedAttributes } from './node-def.ts';
 import {
@@ -121,7 +123,7 @@ class GraphWriter {
     const assigned = targets.map((target) => {
       const isNarrow = target.dtype !== dtype;
       const source = isNarrow ? this.add('Cast', [value], castAttributes(dtype, target.dtype)) : value;
-      return this.add('AssignVariableOp', [this.#handleOf(target), source], {
+      return this.add('AssignVariableOp', [this.#handleOf(target.name), source], {
         dtype: { type: target.dtype },
       });
     });
@@ -147,14 +149,17 @@ class GraphWriter {
     });
     const wanted = [...entry.outputs.map((output) => output.tensor), ...entry.updates.flatMap(tensorsOf)];
     const nodes = collectNodes(wanted);
-    for (const node of nodes) this.#writeNode(node);
-    // Everything that reads a variable in this entry comes before a change to it.
-    const present = new Set(nodes);
-    const done = entry.updates.map((update) => {
-      const { node } = update.variable;
-      const read = present.has(node) ? this.#names.get(node)?.[0] : undefined;
-      return `^${this.#writeUpdate(update, read === undefined ? [] : [`^${read}`])}`;
-    });
+    const inPlace = this.#options.usesXla ? findInPlaceUpdates(entry, nodes) : [];
+    const later = new Set(inPlace.map(({ node }) => node));
+    for (const node of nodes) if (!later.has(node)) this.#writeNode(node);
+    const reads = this.#writeBarrier(nodes);
+    const others = entry.updates.filter(
+      (update) => update.kind !== 'assign' || !later.has(update.value.node),
+    );
+    const done = [
+      ...inPlace.map((update) => `^${this.#writeInPlace(update, reads)}`),
+      ...others.map((update) => `^${this.#writeUpdate(update, reads)}`),
+    ];
     const outputs = entry.outputs.map(({ tensor }, position) =>
       this.write(`${scope}/out${position}`, 'Identity', [this.nameOf(tensor), ...done], {
         T: { type: tensor.dtype },
@@ -163,12 +168,25 @@ class GraphWriter {
     return { inputs, outputs };
   }
 
+  /**
+   * What has happened when every variable was read: that comes before any change to one.
+   *
+   * One node for all, since an edge from each read to each update is half a million for a small language model.
+   */
+  #writeBarrier(nodes: readonly Node[]): readonly string[] {
+    const reads = nodes.filter((node) => node.op === 'Variable');
+    if (reads.length === 0) return [];
+    const names = reads.map((node) => `^${this.#names.get(node)?.[0] ?? ''}`);
+    return [`^${this.add('NoOp', names, {})}`];
+  }
+
   #writeNode(node: Node): void {
     if (this.#names.has(node)) return;
     const [first] = node.inputs;
     if (node.op === 'Identity' && first !== undefined) this.#names.set(node, [this.nameOf(first)]);
     else if (node.op === 'Const') this.#setName(node, this.#writeConstant(node));
     else if (node.op === 'Fused') this.#writeFused(node);
+    else if (node.op === 'After') this.#writeAfter(node);
     else {
       this.#setName(
         node,
@@ -179,6 +197,14 @@ class GraphWriter {
         ),
       );
     }
+  }
+
+  /** The order is a control edge: the other tensor itself is not needed and not kept. */
+  #writeAfter(node: Node): void {
+    const [x, first] = node.inputs.map((tensor) => this.nameOf(tensor));
+    if (x === undefined || first === undefined) throw new Error('Internal error: an order of one tensor.');
+    const control = `^${first.replace(/:\d+$/, '')}`;
+    this.#setName(node, this.add('Identity', [x, control], attributesOf(node)));
   }
 
   #writeFused(node: Node): void {
@@ -194,21 +220,44 @@ class GraphWriter {
       );
       return;
     }
-    // Equal bodies share one function, so XLA compiles them once.
-    const key = functionMessage('', body).toString('latin1');
-    const known = this.#functions.get(key) ?? `fused${this.#functions.size}`;
-    this.#functions.set(key, known);
     const call = this.add('PartitionedCall', inputs, {
       Tin: { types: node.inputs.map((tensor) => tensor.dtype) },
       Tout: { types: node.outputs.map((output) => output.dtype) },
-      f: { function: known },
+      f: { function: this.#functionOf(body) },
       _XlaMustCompile: { bool: true },
     });
-    this.#fusedBodies.set(known, body);
     this.#setName(node, call);
   }
 
-  readonly #fusedBodies = new Map<string, NonNullable<Node['body']>>();
+  /** A fused function that changes variables, which it gets instead of their values. */
+  #writeInPlace({ node, targets }: InPlaceUpdate, reads: readonly string[]): string {
+    const { body } = node;
+    if (body === undefined) throw new Error('Internal error: a fused node without a body.');
+    const variables = new Map(
+      targets.map(({ input }) => [input, String(node.inputs[input]?.node.attributes['name'])]),
+    );
+    const inputs = node.inputs.map((tensor, index) => {
+      const name = variables.get(index);
+      return name === undefined ? this.nameOf(tensor) : this.#handleOf(name);
+    });
+    return this.add('StatefulPartitionedCall', [...inputs, ...reads], {
+      Tin: { types: node.inputs.map((tensor, index) => (variables.has(index) ? 'resource' : tensor.dtype)) },
+      Tout: { types: [] },
+      f: { function: this.#functionOf(body, targets) },
+      _XlaMustCompile: { bool: true },
+    });
+  }
+
+  /** Equal bodies share one function, so XLA compiles them once. */
+  #functionOf(body: FusedBody, targets: InPlaceUpdate['targets'] = []): string {
+    const key = functionMessage('', body, targets).toString('latin1');
+    const known = this.#functions.get(key) ?? `fused${this.#functions.size}`;
+    this.#functions.set(key, known);
+    if (!this.#definitions.has(known)) this.#definitions.set(known, functionMessage(known, body, targets));
+    return known;
+  }
+
+  readonly #definitions = new Map<string, Buffer>();
 
   /** Small constants are shared between all places that use them. */
   #writeConstant(node: Node): string {
@@ -238,15 +287,15 @@ class GraphWriter {
     );
   }
 
-  #handleOf(variable: Variable): string {
-    const found = this.#variables.get(variable.name);
+  #handleOf(name: string): string {
+    const found = this.#variables.get(name);
     if (found === undefined)
-      throw new Error(`Internal error: the variable ${variable.name} is not part of the program.`);
+      throw new Error(`Internal error: the variable ${name} is not part of the program.`);
     return found;
   }
 
   #writeUpdate(update: Update, reads: readonly string[]): string {
-    const handle = this.#handleOf(update.variable);
+    const handle = this.#handleOf(update.variable.name);
     const type = { type: update.variable.dtype } as const;
     if (update.kind !== 'adamw') {
       const op = update.kind === 'add' ? 'AssignAddVariableOp' : 'AssignVariableOp';
@@ -263,8 +312,8 @@ class GraphWriter {
     }
     const inputs = [
       handle,
-      this.#handleOf(update.firstMoment),
-      this.#handleOf(update.secondMoment),
+      this.#handleOf(update.firstMoment.name),
+      this.#handleOf(update.secondMoment.name),
       ...[rates.beta1Power, rates.beta2Power, rates.learningRate].map((tensor) => this.nameOf(tensor)),
       this.#floatConstant(rates.beta1),
       this.#floatConstant(rates.beta2),
@@ -285,7 +334,7 @@ class GraphWriter {
 
   /** A SavedModel with one graph, tagged `serve`; 1987 is a GraphDef version of TensorFlow 2.15. */
   finish(): Buffer {
-    const functions = [...this.#fusedBodies].map(([name, body]) => bytes(1, functionMessage(name, body)));
+    const functions = [...this.#definitions.values()].map((definition) => bytes(1, definition));
     const graph = message(...this.#nodes, bytes(4, int(1, 1987)), bytes(2, message(...functions)));
     const meta = message(bytes(1, bytes(4, 'serve')), bytes(2, graph));
     return message(int(1, 1), bytes(2, meta));

@@ -12,7 +12,7 @@ import { Program, mapUpdate, tensorsOf } from '../program.ts';
 
 const products = new Set(['MatMul', 'BatchMatMulV2']);
 /** Operations that only move elements, or that a product is fused with. */
-const followers = new Set(['Reshape', 'Transpose', 'Slice', 'BiasAdd', 'Identity']);
+const followers = new Set(['Reshape', 'Transpose', 'Slice', 'BiasAdd', 'Identity', 'After']);
 /** Smaller weights are narrowed each time: a copy would not pay. */
 const shadowThreshold = 1 << 14;
 
@@ -69,6 +69,7 @@ class Demands {
   }
 
   #demandOn(reader: Node, index: number): Demand {
+    if (reader.op === 'After' && index === 1) return nothing; // An order, not a value.
     if (products.has(reader.op) || this.#native.has(reader)) return narrowOnly;
     const input = reader.inputs[index];
     if (input !== undefined && this.isNative(input)) return narrowOnly;
@@ -87,12 +88,19 @@ class Demands {
 class Lowering {
   readonly #demands: Demands;
   readonly #shadows: ReadonlyMap<Node, Variable>;
+  /** The copies that a fused function gives new values. */
+  readonly #updated: ReadonlyMap<Node, readonly Variable[]>;
   readonly #wide = new Map<Node, (Tensor | undefined)[]>();
   readonly #narrow = new Map<Node, (Tensor | undefined)[]>();
 
-  constructor(demands: Demands, shadows: ReadonlyMap<Node, Variable>) {
+  constructor(
+    demands: Demands,
+    shadows: ReadonlyMap<Node, Variable>,
+    updated: ReadonlyMap<Node, readonly Variable[]>,
+  ) {
     this.#demands = demands;
     this.#shadows = shadows;
+    this.#updated = updated;
   }
 
   /** A tensor in its own element type; for a product's result it is widened once. */
@@ -113,6 +121,7 @@ class Lowering {
     if (node.inputs.length === 0) this.#keep(this.#wide, outputOf(node), outputOf(node));
     else if (node.op === 'Fused') this.#rewriteFused(node);
     else if (node.op === 'Identity') this.#rewriteAlias(node);
+    else if (node.op === 'After') this.#rewriteOrder(node);
     else if (node.op === 'L2Loss') this.#rewriteNorm(node);
     else if (this.#demands.isNative(outputOf(node))) this.#rewriteNarrow(node);
     else if (followers.has(node.op)) this.#rewriteFollower(node);
@@ -156,6 +165,19 @@ class Lowering {
     }
   }
 
+  /** Both versions of a tensor wait for whichever version there is of the other. */
+  #rewriteOrder(node: Node): void {
+    const [x, before] = node.inputs;
+    if (x === undefined || before === undefined) return;
+    const made = this.#find(this.#wide, before) ?? this.#find(this.#narrow, before);
+    if (made === undefined) throw new Error(`Internal error: ${before.node.op} was not lowered.`);
+    for (const versions of [this.#wide, this.#narrow]) {
+      const found = this.#find(versions, x);
+      if (found !== undefined)
+        this.#keep(versions, outputOf(node), makeTensor('After', [found, made], found.shape, found.dtype));
+    }
+  }
+
   /** Σ x² / 2 of a product, widened element by element. */
   #rewriteNorm(node: Node): void {
     const [input] = node.inputs;
@@ -171,9 +193,11 @@ class Lowering {
   #rewriteFused(node: Node): void {
     const { body } = node;
     if (body === undefined) throw new Error('Internal error: a fused node without a body.');
-    const inputs = node.inputs.map((input) =>
+    const own = node.inputs.map((input) =>
       this.#demands.isNative(input) ? this.narrow(input) : this.wide(input),
     );
+    // A function that is given a variable can write over it, even where it does not read it.
+    const inputs = [...own, ...(this.#updated.get(node) ?? [])];
     const results = body.results.flatMap((result, index) => {
       const { isWide, isNarrow } = this.#demands.of(node, index);
       const canNarrow = result.dtype === 'float32' && isNarrow;
@@ -235,6 +259,9 @@ function lowerBody(
     versions.set(parameter.node, [dtype === 'bfloat16' ? cast(made, 'float32') : made]);
     return made;
   });
+  const unread = inputs
+    .slice(parameters.length)
+    .map(({ shape, dtype }) => makeTensor('Parameter', [], shape, dtype));
   const versionOf = ({ node, index }: Tensor): Tensor => {
     const found = versions.get(node)?.[index];
     if (found === undefined) throw new Error(`Internal error: ${node.op} was not lowered.`);
@@ -251,7 +278,7 @@ function lowerBody(
     );
   }
   return {
-    parameters,
+    parameters: [...parameters, ...unread],
     results: results.map(({ result, isNarrow }) =>
       isNarrow ? cast(versionOf(result), 'bfloat16') : versionOf(result),
     ),
@@ -301,7 +328,17 @@ export function lowerPrecision(program: Program): LoweredProgram {
       return shadow === undefined ? [] : [[variable.node, shadow] as const];
     }),
   );
-  const lowering = new Lowering(demands, byNode);
+  const updated = Map.groupBy(
+    updates.filter((update) => update.kind === 'assign' && update.value.node.op === 'Fused'),
+    (update) => tensorsOf(update)[0]?.node ?? update.variable.node,
+  );
+  const copies = new Map(
+    [...updated].map(([node, list]) => [
+      node,
+      list.flatMap(({ variable }) => shadows.get(variable.name) ?? []),
+    ]),
+  );
+  const lowering = new Lowering(demands, byNode, copies);
   for (const node of nodes) lowering.rewrite(node);
   const isWritten = new Set(updates.map((update) => update.variable.name));
   const kept = variables.filter(

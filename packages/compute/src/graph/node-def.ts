@@ -5,15 +5,19 @@
  */
 import type { Attributes, DType, FusedBody, Node, Tensor, TensorData } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
+import type { InPlaceUpdate } from './in-place-updates.ts';
 import { bytes, int, message } from './protobuf.ts';
 
 /** TensorFlow's numbers for element types. */
 export const dtypeNumbers: Readonly<Record<DType, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14 };
 
+/** TensorFlow's number for handles of variables. */
+const resourceNumber = 20;
+
 /** A value of a node's attribute. */
 export type Attribute =
   | { readonly type: DType }
-  | { readonly types: readonly DType[] }
+  | { readonly types: readonly (DType | 'resource')[] }
   | { readonly function: string }
   | { readonly bool: boolean }
   | { readonly int: number }
@@ -40,7 +44,12 @@ function tensorMessage(shape: readonly number[], dtype: DType, data: TensorData)
 function attributeMessage(attribute: Attribute): Buffer {
   if ('type' in attribute) return int(6, dtypeNumbers[attribute.type]);
   if ('types' in attribute)
-    return bytes(1, message(...attribute.types.map((dtype) => int(6, dtypeNumbers[dtype]))));
+    return bytes(
+      1,
+      message(
+        ...attribute.types.map((type) => int(6, type === 'resource' ? resourceNumber : dtypeNumbers[type])),
+      ),
+    );
   if ('function' in attribute) return bytes(10, bytes(1, attribute.function));
   if ('bool' in attribute) return int(5, attribute.bool ? 1 : 0);
   if ('ints' in attribute) return bytes(1, message(...attribute.ints.map((value) => int(3, value))));
@@ -198,30 +207,58 @@ const outputNames: Readonly<Record<string, string>> = Object.fromEntries([
 /**
  * A FunctionDef message for the body of a `Fused` node.
  *
+ * With `targets` the function gets handles of those inputs, and assigns its results to them instead of giving them.
  * Two bodies with the same operations and shapes give the same bytes under the same name.
  */
-export function functionMessage(name: string, body: FusedBody): Buffer {
+export function functionMessage(
+  name: string,
+  body: FusedBody,
+  targets: InPlaceUpdate['targets'] = [],
+): Buffer {
   const names = new Map<Node, string>();
-  const argument = (argumentName: string, tensor: Tensor): Buffer =>
-    message(bytes(1, argumentName), int(3, dtypeNumbers[tensor.dtype]));
-  body.parameters.forEach((parameter, index) => names.set(parameter.node, `x${index}`));
+  const isHandle = (index: number): boolean => targets.some(({ input }) => input === index);
+  const argument = (argumentName: string, type: number): Buffer =>
+    message(bytes(1, argumentName), int(3, type));
+  const typed = (tensor: Tensor): NamedAttributes => ({ dtype: { type: tensor.dtype } });
+  const nodes: Buffer[] = [];
+  const add = (...node: Parameters<typeof nodeMessage>): void =>
+    void nodes.push(bytes(3, nodeMessage(...node)));
+  body.parameters.forEach((parameter, index) => {
+    names.set(parameter.node, isHandle(index) ? `r${index}:value:0` : `x${index}`);
+    if (isHandle(index)) add(`r${index}`, 'ReadVariableOp', [`x${index}`], typed(parameter));
+  });
   const nameOf = (tensor: Tensor): string => names.get(tensor.node) ?? '';
-  const nodes = collectNodes(body.results)
-    .filter((node) => !names.has(node))
-    .map((node, index) => {
-      names.set(node, `n${index}:${outputNames[node.op] ?? 'output'}:0`);
-      const attributes = node.op === 'Const' ? constantAttributes(node) : attributesOf(node);
-      return bytes(3, nodeMessage(`n${index}`, node.op, node.inputs.map(nameOf), attributes));
-    });
+  for (const node of collectNodes(body.results)) {
+    if (names.has(node)) continue;
+    const own = `n${names.size}`;
+    const attributes = node.op === 'Const' ? constantAttributes(node) : attributesOf(node);
+    add(own, node.op, node.inputs.map(nameOf), attributes); // prettier-ignore
+    names.set(node, `${own}:${outputNames[node.op] ?? 'output'}:0`);
+  }
+  const assigned = targets.flatMap(({ input, result }) => {
+    const value = body.results[result];
+    if (value === undefined) return [];
+    // All reads come first: `r…` control edges on every assignment.
+    const reads = targets.map((target) => `^r${target.input}`);
+    add(`a${input}`, 'AssignVariableOp', [`x${input}`, nameOf(value), ...reads], typed(value));
+    return [`a${input}`];
+  });
+  const results = targets.length === 0 ? body.results : [];
   const signature = message(
     bytes(1, name),
-    ...body.parameters.map((parameter, index) => bytes(2, argument(`x${index}`, parameter))),
-    ...body.results.map((result, index) => bytes(3, argument(`y${index}`, result))),
+    ...body.parameters.map(({ dtype }, index) =>
+      bytes(2, argument(`x${index}`, isHandle(index) ? resourceNumber : dtypeNumbers[dtype])),
+    ),
+    ...results.map(({ dtype }, index) => bytes(3, argument(`y${index}`, dtypeNumbers[dtype]))),
+    ...(targets.length === 0 ? [] : [int(17, 1)]), // is_stateful
+    ...assigned.map((node) => bytes(20, node)),
   );
-  const results = body.results.map((result, index) =>
-    bytes(4, message(bytes(1, `y${index}`), bytes(2, nameOf(result)))),
+  return message(
+    bytes(1, signature),
+    ...nodes,
+    ...results.map((result, index) => bytes(4, message(bytes(1, `y${index}`), bytes(2, nameOf(result))))),
+    ...assigned.map((node) => bytes(6, message(bytes(1, node), bytes(2, node)))),
   );
-  return message(bytes(1, signature), ...nodes, ...results);
 }
 
 /** The attributes that TensorFlow's registry asks for, for a node of ours. */

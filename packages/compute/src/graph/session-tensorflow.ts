@@ -3,14 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { writeSavedModel } from './graph-def.ts';
-import type { SavedProgram, WriteOptions } from './graph-def.ts';
+import type { SavedProgram, VariableNames, WriteOptions } from './graph-def.ts';
 import type { Tensor, TensorData } from '../ir.ts';
 import { sizeOf } from '../ir.ts';
 import type { Binding, NativeTensor } from '../native/binding.ts';
 import { dtypeNumbers } from './node-def.ts';
 import type { Program } from '../program.ts';
 import { configVariable, makeSessionConfig } from './session-config.ts';
+import { eachValue } from '../session.ts';
 import type { Feeds, Session } from '../session.ts';
+
+/** What goes to variables in one call: one call for each is slow, and one for all holds all values twice. */
+const writtenBytesAtOnce = 64e6;
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
 export function createTensorflowSession(binding: Binding, program: Program, options: WriteOptions): Session {
@@ -61,17 +65,29 @@ export function createTensorflowSession(binding: Binding, program: Program, opti
     backend: 'tensorflow',
     matmul: options.matmul,
     async write(values) {
-      const written = program.variables.filter((variable) => values[variable.name] !== undefined);
-      if (written.length === 0) return;
-      const ids = written.map((variable) => make(variable, values[variable.name] ?? 0, variable.name));
-      const names = written.map((variable) => lookUp(saved.variables, variable.name));
-      const done = call(
-        ids,
-        names.map((name) => name.value),
-        names.map((name) => name.assigned),
-      );
-      for (const tensor of done) binding.deleteTensor(tensor.id);
-      await yieldToEvents();
+      let ids: number[] = [];
+      let names: VariableNames[] = [];
+      let bytes = 0;
+      const flush = async (): Promise<void> => {
+        if (ids.length === 0) return;
+        const done = call(
+          ids,
+          names.map((name) => name.value),
+          names.map((name) => name.assigned),
+        );
+        for (const tensor of done) binding.deleteTensor(tensor.id);
+        [ids, names, bytes] = [[], [], 0];
+        await yieldToEvents();
+      };
+      for await (const [name, data] of eachValue(values)) {
+        const variable = program.findVariable(name);
+        if (variable === undefined) continue;
+        if (bytes + data.byteLength > writtenBytesAtOnce) await flush();
+        ids.push(make(variable, data, name));
+        names.push(lookUp(saved.variables, name));
+        bytes += data.byteLength;
+      }
+      await flush();
     },
     async run(name, feeds: Feeds) {
       const entry = program.entries.find((item) => item.name === name);

@@ -37,6 +37,9 @@ export function loadBinding(): LoadedBinding {
   return loaded;
 }
 
+/** Whether this process has loaded the library already. */
+export const isNativeLoaded = (): boolean => loaded?.isLoaded === true;
+
 function load(): LoadedBinding {
   const file = findAddon();
   const help = 'Run `npm run setup` in the project, or set --backend wasm to go on without it.';

@@ -5,7 +5,7 @@ import { fuse } from './fuse.ts';
 import { matMul } from './matmul.ts';
 import { logSoftmax } from './neural.ts';
 import { lengthOf } from './shapes.ts';
-import { concat, gather, max, mean, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
+import { after, concat, gather, max, mean, oneHot, reshape, slice, sum, withGradient } from './structure.ts';
 
 /** Settings of the cross-entropy. */
 export interface CrossEntropyOptions {
@@ -89,6 +89,11 @@ export interface HeadCrossEntropyOptions {
   readonly rowWeights?: Tensor;
   /** Rows whose logits exist at the same time; the default takes about 128 MB for them. */
   readonly chunkRows?: number;
+  /**
+   * Which gradients will be taken, if it is known. Then they are computed before the next rows' logits, which makes a
+   * difference to memory alone.
+   */
+  readonly trains?: { readonly states: boolean; readonly head: boolean };
 }
 
 const chunkElements = 1 << 25;
@@ -102,34 +107,39 @@ interface LossChunk {
   readonly states: Tensor;
   /** [rows, vocabulary] */
   readonly logits: Tensor;
-  /** 1 at the label, [vocabulary] against [rows, 1]. */
+  /** [rows, 1] */
   readonly labels: Tensor;
   /** The largest logit and Σ exp(logit − largest), each [rows, 1]. */
   readonly largest: Tensor;
   readonly sum: Tensor;
   /** [rows, 1] */
   readonly weights: Tensor;
+  /** Σ wᵢ·lossᵢ, shape []. */
+  readonly total: Tensor;
+}
+
+/** Gradients of some rows' states [rows, hidden] and of the head [vocabulary, hidden]. */
+interface HeadGradients {
+  readonly toStates?: Tensor;
+  readonly toHead?: Tensor;
 }
 
 /** Tokens' numbers [vocabulary] = labels [rows, 1], as numbers. */
 const isLabel = (labels: Tensor, vocabulary: number): Tensor =>
   cast(equal(constant(Int32Array.from({ length: vocabulary }, (_, token) => token), [1, vocabulary], 'int32'), labels), 'float32'); // prettier-ignore
 
-/** Σ wᵢ·lossᵢ of one chunk, shape []. */
-function chunkLoss(
-  chunk: Omit<LossChunk, 'largest' | 'sum'>,
-  smoothing: number,
-): readonly [Tensor, LossChunk] {
+/** The loss of one chunk. */
+function makeChunk(chunk: Omit<LossChunk, 'largest' | 'sum' | 'total'>, smoothing: number): LossChunk {
   const vocabulary = lengthOf(chunk.logits, 1);
-  const [loss, largest, total] = fuse([chunk.logits, chunk.labels], (logits, labels) => {
+  const [loss, largest, powers] = fuse([chunk.logits, chunk.labels], (logits, labels) => {
     const top = max(logits, [1], true); // [rows, 1]
-    const powers = sum(exp(sub(logits, top)), [1], true); // [rows, 1]
+    const all = sum(exp(sub(logits, top)), [1], true); // [rows, 1]
     const found = sum(mul(logits, isLabel(labels, vocabulary)), [1], true); // [rows, 1]
     const target =
       smoothing === 0 ? found : add(mul(found, 1 - smoothing), mul(mean(logits, [1], true), smoothing));
-    return [sub(add(log(powers), top), target), top, powers] as const;
+    return [sub(add(log(all), top), target), top, all] as const;
   });
-  return [sum(mul(loss, chunk.weights)), { ...chunk, largest, sum: total }];
+  return { ...chunk, largest, sum: powers, total: sum(mul(loss, chunk.weights)) };
 }
 
 /** The gradient of the logits [rows, vocabulary]: w·g·(softmax − target). */
@@ -145,6 +155,28 @@ function chunkGradient(chunk: LossChunk, gradient: Tensor, smoothing: number): T
       return [smoothing === 0 ? rest : sub(rest, mul(factor, smoothing / vocabulary))] as const;
     },
   )[0];
+}
+
+const multiply = (
+  { states }: LossChunk,
+  toLogits: Tensor,
+  head: Tensor,
+  needed: { readonly states: boolean; readonly head: boolean },
+): HeadGradients => ({
+  ...(needed.states ? { toStates: matMul(toLogits, head) } : {}),
+  ...(needed.head ? { toHead: matMul(toLogits, states, { transposeA: true }) } : {}),
+});
+
+/** The gradients of all chunks: rows one below the other, the head's added up. */
+function joinGradients(parts: readonly HeadGradients[]): readonly [Tensor | undefined, Tensor | undefined] {
+  const states = parts.flatMap(({ toStates }) => toStates ?? []);
+  const heads = parts.flatMap(({ toHead }) => toHead ?? []);
+  return [
+    states.length < 2 ? states[0] : concat(states, 0),
+    heads.length < 2
+      ? heads[0]
+      : heads.reduce((left, right) => fuse([left, right], (x, y) => [add(x, y)] as const)[0]),
+  ];
 }
 
 /**
@@ -164,32 +196,41 @@ export function headCrossEntropy(
   const { chunkRows = defaultChunk(lengthOf(head, 0)) } = options;
   const counts = cast(notEqual(labels, ignoreLabel), 'float32');
   const weights = rowWeights === undefined ? counts : mul(counts, rowWeights);
-  const chunks = Array.from({ length: Math.ceil(rows / chunkRows) }, (_, index) => {
-    const begin = index * chunkRows;
+  // With one chunk there is nothing to keep from being there at the same time.
+  const trains = rows > chunkRows ? options.trains : undefined;
+  const chunks: LossChunk[] = [];
+  const early: HeadGradients[] = [];
+  for (let begin = 0; begin < rows; begin += chunkRows) {
     const count = Math.min(chunkRows, rows - begin);
     const part = (tensor: Tensor): Tensor => reshape(slice(tensor, [begin], [count]), [count, 1]);
-    const states = rows === count ? x : slice(x, [begin, 0], [count, hidden]);
+    const before = early.at(-1)?.toHead ?? early.at(-1)?.toStates ?? chunks.at(-1)?.total;
+    const own = rows === count ? x : slice(x, [begin, 0], [count, hidden]);
+    const states = before === undefined ? own : after(own, before);
     const logits = matMul(states, head, { transposeB: true }); // [count, vocabulary]
-    return chunkLoss({ states, logits, labels: part(labels), weights: part(weights) }, labelSmoothing);
-  });
-  const total = chunks.map(([loss]) => loss).reduce((left, right) => add(left, right));
+    const chunk = makeChunk({ states, logits, labels: part(labels), weights: part(weights) }, labelSmoothing);
+    chunks.push(chunk);
+    if (trains !== undefined)
+      early.push(multiply(chunk, chunkGradient(chunk, scalar(1), labelSmoothing), head, trains));
+  }
   return {
     weight: sum(weights),
-    total: withGradient(total, [x, head], (gradient, needed) => {
-      const parts = chunks.map(([, chunk]) => ({
-        states: chunk.states,
-        toLogits: chunkGradient(chunk, gradient, labelSmoothing),
-      }));
-      const join = (tensors: readonly Tensor[]): Tensor | undefined =>
-        tensors.length === 1 ? tensors[0] : concat(tensors, 0);
-      return [
-        needed[0] === true ? join(parts.map(({ toLogits }) => matMul(toLogits, head))) : undefined,
-        needed[1] === true
-          ? parts
-              .map(({ toLogits, states }) => matMul(toLogits, states, { transposeA: true }))
-              .reduce((left, right) => add(left, right))
-          : undefined,
-      ];
-    }),
+    total: withGradient(
+      chunks.map((chunk) => chunk.total).reduce((left, right) => add(left, right)),
+      [x, head],
+      (gradient, needed) => {
+        const wanted = { states: needed[0] === true, head: needed[1] === true };
+        const isEarly =
+          trains !== undefined && (trains.states || !wanted.states) && (trains.head || !wanted.head);
+        if (isEarly)
+          return joinGradients(early).map((tensor) =>
+            tensor === undefined ? undefined : mul(tensor, gradient),
+          );
+        return joinGradients(
+          chunks.map((chunk) =>
+            multiply(chunk, chunkGradient(chunk, gradient, labelSmoothing), head, wanted),
+          ),
+        );
+      },
+    ),
   };
 }

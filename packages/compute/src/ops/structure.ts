@@ -121,12 +121,29 @@ export function argMax(x: Tensor): Tensor {
 
 /** x as it is; with products in bfloat16 it is kept in bfloat16 for all its readers, of which some are products. */
 export function keptAsOperand(x: Tensor): Tensor {
-  return makeTensor('Identity', [x], x.shape, x.dtype, { isOperand: true });
+  const custom = { inputs: [x], backward: (gradient: Tensor) => [gradient] };
+  return makeTensor('Identity', [x], x.shape, x.dtype, { isOperand: true }, { custom });
 }
 
 /** x as it is, but no gradient flows through it. */
 export function stopGradient(x: Tensor): Tensor {
   return makeTensor('Identity', [x], x.shape, x.dtype, {}, { custom: { inputs: [], backward: () => [] } });
+}
+
+/**
+ * x as it is, but computed only once `first` is there, and not seen to be x by what merges equal operations.
+ *
+ * No gradient flows through it.
+ */
+export function after(x: Tensor, first: Tensor): Tensor {
+  return makeTensor(
+    'After',
+    [x, first],
+    x.shape,
+    x.dtype,
+    {},
+    { custom: { inputs: [], backward: () => [] } },
+  );
 }
 
 /** `output`, whose gradient is given by `backward` instead of by its own operations. */

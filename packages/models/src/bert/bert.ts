@@ -4,6 +4,7 @@
 import {
   add,
   attention,
+  checkpoint,
   gather,
   gelu,
   layerNorm,
@@ -30,6 +31,15 @@ const forbidden = -1e9;
 export interface BatchShape {
   readonly batch: number;
   readonly time: number;
+}
+
+/** Some consecutive layers. */
+export interface LayerRange {
+  readonly from: number;
+  /** The first layer that is not one of them. */
+  readonly to: number;
+  /** Whether only the states between layers are kept for the backward pass, which computes the layers again. */
+  readonly checkpointing?: boolean;
 }
 
 /** An encoder whose weights are variables of a program. */
@@ -121,15 +131,13 @@ export class Bert {
   }
 
   /** States after layer `to`−1, from those after layer `from`−1. */
-  layers(
-    x: Tensor,
-    mask: Tensor,
-    shape: BatchShape,
-    range: { readonly from: number; readonly to: number },
-  ): Tensor {
+  layers(x: Tensor, mask: Tensor, shape: BatchShape, range: LayerRange): Tensor {
     const bias = attentionBias(mask, shape);
     let states = x;
-    for (let index = range.from; index < range.to; index++) states = this.layer(index, states, bias, shape);
+    for (let index = range.from; index < range.to; index++) {
+      const layer = (input: Tensor): Tensor => this.layer(index, input, bias, shape);
+      states = range.checkpointing === true ? checkpoint([states], layer) : layer(states);
+    }
     return states;
   }
 

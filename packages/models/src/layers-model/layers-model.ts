@@ -11,7 +11,7 @@ import type { LayerContext } from './layer-kinds.ts';
 import type { LayersModelFile } from './open-layers-model.ts';
 
 /** Which part of a model is computed. */
-export interface LayerRange {
+export interface LayersModelRange {
   /** The layer whose result is given; absent: the image is. It must be a cut. */
   readonly from?: string;
   /** The layer whose result is wanted; absent: the last one. */
@@ -74,7 +74,7 @@ export class LayersModel {
   }
 
   /** The result of a layer, from an image x [batch, height, width, channels] or from the result of an earlier layer. */
-  run(x: Tensor, range: LayerRange = {}): Tensor {
+  run(x: Tensor, range: LayersModelRange = {}): Tensor {
     const { calls } = this.#file.graph;
     const start =
       range.from === undefined ? this.#find((call) => call.kind === 'InputLayer') : this.#named(range.from);

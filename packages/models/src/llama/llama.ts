@@ -5,6 +5,7 @@ import {
   addResidual,
   attention,
   causalBias,
+  checkpoint,
   gather,
   headCrossEntropy,
   makeRopeTables,
@@ -23,7 +24,7 @@ import type {
   Tensor,
   Variable,
 } from '@joyul/compute';
-import type { BatchShape } from '../bert/bert.ts';
+import type { BatchShape, LayerRange } from '../bert/bert.ts';
 import { ModelWeights } from '../model-weights.ts';
 import type { LayerAdapter } from '../model-weights.ts';
 import type { LlamaConfig } from './llama-config.ts';
@@ -122,11 +123,13 @@ export class Llama {
     x: Tensor,
     context: AttentionContext,
     shape: BatchShape,
-    range: { readonly from: number; readonly to: number } = { from: 0, to: this.config.layers },
+    range: LayerRange = { from: 0, to: this.config.layers },
   ): Tensor {
     let states = x;
-    for (let index = range.from; index < range.to; index++)
-      states = this.layer(index, states, context, shape);
+    for (let index = range.from; index < range.to; index++) {
+      const layer = (input: Tensor): Tensor => this.layer(index, input, context, shape);
+      states = range.checkpointing === true ? checkpoint([states], layer) : layer(states);
+    }
     return states;
   }
 
@@ -135,9 +138,14 @@ export class Llama {
     return rmsNorm(states, this.#weights.get('model.norm.weight'), this.config.rmsNormEpsilon);
   }
 
+  /** The name of the head's matrix, which may be the embedding table. */
+  get headName(): string {
+    return this.config.tiesEmbeddings ? embeddings : 'lm_head.weight';
+  }
+
   /** The head's matrix [vocabulary, hidden]. */
   get head(): Tensor {
-    return this.#weights.get(this.config.tiesEmbeddings ? embeddings : 'lm_head.weight');
+    return this.#weights.get(this.headName);
   }
 
   /** Logits [rows, vocabulary] of states after the last layer [rows, hidden]. */
