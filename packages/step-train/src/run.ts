@@ -204,6 +204,26 @@ async function writeHistory(
   });
 }
 
+/** Tells what happens before the first iteration. */
+function tellActivity({ emit }: Pick<Context, 'emit'>, { blocks }: Pick<Strategy, 'blocks'>): void {
+  const activity = blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
+  emit({ type: 'progress', activity, done: 0 });
+}
+
+/** What training cannot do is the step's failure. */
+function throwAsFailure(error: unknown): never {
+  if (error instanceof TrainingError)
+    throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
+  throw error;
+}
+
+/** Tells what the process took, beside what was predicted. */
+function tellMemory({ emit }: Pick<Context, 'emit'>, predictedBytes: number): void {
+  const seenBytes = process.resourceUsage().maxRSS * 1024;
+  const [seen, predicted] = [seenBytes, predictedBytes].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
+  emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
+}
+
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -231,8 +251,7 @@ export async function runTrain(context: Context): Promise<void> {
     predictedBytes = start.memory.totalBytes;
     tellStart(start, context);
   };
-  const activity = strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
-  emit({ type: 'progress', activity, done: 0 });
+  tellActivity(context, strategy);
   const result = await trainClassifier({
     model,
     labels,
@@ -249,11 +268,7 @@ export async function runTrain(context: Context): Promise<void> {
     ...(backend === undefined ? {} : { backend }),
     onStart,
     ...makeListeners(context),
-  }).catch((error: unknown) => {
-    if (error instanceof TrainingError)
-      throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
-    throw error;
-  });
+  }).catch(throwAsFailure);
   checkTrainability(result);
   const rawConfig = {
     ...model.rawConfig,
@@ -273,9 +288,7 @@ export async function runTrain(context: Context): Promise<void> {
     examples: validation,
   });
   await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
-  const seenBytes = process.resourceUsage().maxRSS * 1024;
-  const [seen, predicted] = [seenBytes, predictedBytes].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
-  emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
+  tellMemory(context, predictedBytes);
   const seconds = (performance.now() - startMs) / 1000;
   tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
 }

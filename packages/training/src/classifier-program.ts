@@ -37,13 +37,6 @@ export const entryNames = {
   predict: (time: number): string => `predict-${time}`,
 };
 
-/** A model of a program. */
-interface Declared {
-  readonly bert: Bert;
-  /** The model's weights and the adapters'. */
-  readonly weights: ReadonlyMap<string, Variable>;
-}
-
 interface Forward {
   readonly logits: Tensor;
   readonly features: Tensor;

@@ -264,14 +264,10 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     ...(backend === undefined ? {} : { backend }),
   });
   try {
-    await session.write(
-      [...weights.keys()]
-        .flatMap((name) => before.get(name) ?? [])
-        .map(({ name, data }) => [name, data] as const),
-    );
+    await session.write(valuesOf([...weights.keys()].flatMap((name) => before.get(name) ?? [])));
     await session.write(zeros([...slots, ...sums]));
     // Last, so that what a checkpoint holds wins.
-    await session.write((checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const));
+    await session.write(valuesOf(checkpoint?.tensors ?? []));
     const state = checkpoint?.state ?? startState(identity);
     const trainer = new Trainer({
       options,
@@ -299,6 +295,9 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     session.dispose();
   }
 }
+
+const valuesOf = (tensors: readonly NamedTensor[]): readonly (readonly [string, Float32Array])[] =>
+  tensors.map(({ name, data }) => [name, data] as const);
 
 /** One after the other, so that they are never all in JavaScript. */
 function* zeros(slots: readonly Slot[]): Iterable<readonly [string, Float32Array]> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSession, loadBinding } from '@joyul/compute';
 import type { Session } from '@joyul/compute';
-import { drawWeight, openModel } from '@joyul/models';
+import { drawWeight } from '@joyul/models';
 import type { BertConfig } from '@joyul/models';
 import type { Backend } from '@joyul/plugin-api';
 import { writeTinyBert } from '@joyul/testing';
