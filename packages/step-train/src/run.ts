@@ -7,6 +7,7 @@ import { openTokenizer, readDataset } from '@joyul/data';
 import { openModel, writeModel } from '@joyul/models';
 import {
   TrainingError,
+  describeTrunk,
   encodeRows,
   findPrefixObstacle,
   readHparams,
@@ -128,14 +129,11 @@ function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void
 
 /** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
 function tellStart(
-  { before, cut, trunkMs, resumedFrom }: TrainingStart,
+  { before, cut, trunk, resumedFrom }: TrainingStart,
   { emit }: Pick<Context, 'emit'>,
 ): void {
-  if (cut !== undefined)
-    emit({
-      type: 'finding',
-      text: `The ${cut} frozen layers were computed once (${(trunkMs / 1000).toFixed(1)} s) and their states reused in every epoch.`,
-    });
+  if (cut !== undefined && trunk !== undefined)
+    emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve every epoch.` });
   if (resumedFrom > 0)
     emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
   for (const { iteration, loss } of before.trainLosses)

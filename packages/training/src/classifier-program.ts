@@ -8,10 +8,12 @@ import {
   gradients,
   maximum,
   softmaxCrossEntropy,
+  unpackHalf,
 } from '@joyul/compute';
 import type { AdamWTarget, EntryBuilder, Tensor, Variable } from '@joyul/compute';
 import { Bert } from '@joyul/models';
 import type { BatchShape, BertConfig, Pooling } from '@joyul/models';
+import type { StateType } from './trunk/trunk-key.ts';
 
 /** What a classifier's program computes. */
 export interface ClassifierOptions {
@@ -20,6 +22,8 @@ export interface ClassifierOptions {
   readonly pooling: Pooling;
   /** The first layer that the program holds; its input are the states before it. Absent: ids in, everything held. */
   readonly cut?: number;
+  /** How the states before the cut are fed: float16 numbers come two in an int32. The default is float32. */
+  readonly stateType?: StateType;
   /** Examples in a batch. */
   readonly batchSize: number;
   /** Padded lengths; each gets entries of its own. */
@@ -48,15 +52,22 @@ interface Forward {
   readonly features: Tensor;
 }
 
+/** The input of an entry as token states [batch·time, hidden]. */
+function startOf(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, shape: BatchShape): Tensor {
+  const { batch, time } = shape;
+  const { hiddenSize } = options.config;
+  if (options.cut === undefined) return bert.embed(builder.input('ids', 'int32', [batch, time]), shape);
+  return options.stateType === 'float16'
+    ? unpackHalf(builder.input('states', 'int32', [batch * time, hiddenSize / 2]))
+    : builder.input('states', 'float32', [batch * time, hiddenSize]);
+}
+
 /** States or ids in, logits out; declares the entry's inputs. */
 function forward(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, shape: BatchShape): Forward {
   const { batch, time } = shape;
   const { config, cut } = options;
   const mask = builder.input('mask', 'float32', [batch, time]);
-  const start =
-    cut === undefined
-      ? bert.embed(builder.input('ids', 'int32', [batch, time]), shape)
-      : builder.input('states', 'float32', [batch * time, config.hiddenSize]);
+  const start = startOf(builder, bert, options, shape);
   const states = bert.layers(start, mask, shape, { from: cut ?? 0, to: config.layers });
   const features = bert.pool(states, mask, shape, options.pooling);
   return { features, logits: bert.classify(features) };

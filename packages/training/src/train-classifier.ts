@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
-import { createSession, momentNames } from '@joyul/compute';
-import type { Program } from '@joyul/compute';
+import { momentNames } from '@joyul/compute';
 import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
 import { chooseBuckets, makeEpoch } from './batches.ts';
 import type { Checkpoint, TrainingState } from './checkpoint.ts';
 import { loadCheckpoint } from './checkpoint.ts';
-import { makeClassifierProgram } from './classifier-program.ts';
-import type { CachedStates } from './encoder.ts';
-import { encodeStates } from './encoder.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
 import { Trainer } from './trainer.ts';
+import { trunkOf } from './trunk/trunk-model.ts';
+import type { TrunkStates } from './trunk/trunk-states.ts';
+import { openStates } from './trunk/trunk-states.ts';
+import { digestWeights } from './weight-digests.ts';
+import type { Tool } from './workshop.ts';
+import { Workshop } from './workshop.ts';
 
 /** Frozen states are kept in memory up to this size; beyond it the frozen layers are computed each time. */
 const maxCacheBytes = 2e9;
@@ -33,86 +35,87 @@ export function balanceClasses(examples: readonly Example[], classes: number): F
   return counts.map((count) => (count === 0 ? 0 : examples.length / (classes * count)));
 }
 
-function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTensor>): string {
-  const hash = createHash('sha256').update(
-    JSON.stringify([
-      options.strategy,
-      options.hparams,
-      options.seed,
-      options.labels,
-      options.backend ?? 'default',
-    ]),
-  );
-  for (const { data } of weights.values())
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  for (const example of options.train)
-    hash
-      .update(new Uint8Array(example.ids.buffer, example.ids.byteOffset, example.ids.byteLength))
-      .update(String(example.label));
+function digestExamples(examples: readonly Example[]): string {
+  const hash = createHash('sha256');
+  for (const { ids, label } of examples)
+    hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)).update(String(label));
   return hash.digest('hex');
 }
 
-/** The frozen layers' states, when they fit in memory; what they took. */
-async function cacheTrunk(
-  options: TrainOptions,
-  weights: ReadonlyMap<string, NamedTensor>,
-  cut: number,
-): Promise<{ train: CachedStates; validation: CachedStates }> {
-  const { model, padId, train, validation, backend, signal } = options;
-  const settings = {
-    padId,
-    cut,
-    ...(backend === undefined ? {} : { backend }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-  const all = await encodeStates(model, weights, [...train, ...validation], settings);
-  return { train: all.slice(0, train.length), validation: all.slice(train.length) };
+function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTensor>): string {
+  const { strategy, hparams, seed, labels, backend = 'default', matmul = 'float32', stateType } = options;
+  const how = [strategy, hparams, seed, labels, backend, matmul, stateType ?? 'float16'];
+  const digests = [...weights].map(([name, { data }]) => [name, digestWeights(data)]);
+  const record = JSON.stringify([how, digests, digestExamples(options.train)]);
+  return createHash('sha256').update(record).digest('hex');
 }
 
 /** What is computed and built once, before the first iteration. */
 interface Prepared {
-  readonly program: Program;
-  readonly weightNames: readonly string[];
+  readonly tool: Tool;
   readonly isTrained: (name: string) => boolean;
   readonly buckets: readonly number[];
-  readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+  readonly states: TrunkStates | undefined;
   readonly cut: number | undefined;
-  readonly trunkMs: number;
+}
+
+/** The states of the frozen layers, when there are such layers and the disk has room for their states. */
+async function prepareStates(
+  options: TrainOptions,
+  before: ReadonlyMap<string, NamedTensor>,
+  workshop: Workshop,
+): Promise<{ readonly states: TrunkStates; readonly cut: number } | undefined> {
+  const { model, strategy, train, validation } = options;
+  const cut = findCut(strategy.blocks, model.config.layers);
+  if (cut === undefined) return undefined;
+  const key = JSON.stringify([model.dir, cut, digestExamples([...train, ...validation])]);
+  const texts = [...train, ...validation];
+  const { matmul, ...settings } = options;
+  const states = await workshop.openStates(key, () =>
+    openStates(trunkOf(model), before, texts, {
+      ...settings,
+      cut,
+      ...(matmul === 'bfloat16' ? { matmul } : {}),
+    }),
+  );
+  if (states !== undefined) return { states, cut };
+  options.onWarning?.('The disk has no room for the states of the frozen layers; they are computed every time.');
+  return undefined;
 }
 
 async function prepareTraining(
   options: TrainOptions,
   before: ReadonlyMap<string, NamedTensor>,
+  workshop: Workshop,
 ): Promise<Prepared> {
-  const { model, strategy, hparams, labels, train, validation } = options;
-  const blocks = new Set([...strategy.blocks, 'classifier']);
-  const isTrained = (name: string): boolean => blocks.has(blockOf(name) ?? '');
-  const lengths = [...train, ...validation].map((example) => example.ids.length);
-  const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const wantedCut = findCut(strategy.blocks, model.config.layers);
-  const cut = tokens * model.config.hiddenSize * 4 <= maxCacheBytes ? wantedCut : undefined;
-  const startMs = performance.now();
-  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
-  const trunkMs = performance.now() - startMs;
-  const buckets = chooseBuckets(lengths);
-  const { program, weights } = makeClassifierProgram(
+  const { model, strategy, hparams, labels, train, validation, backend, matmul } = options;
+  const blocks = [...new Set([...strategy.blocks, 'classifier'])].sort();
+  const isTrained = (name: string): boolean => blocks.includes(blockOf(name) ?? '');
+  const trunk = await prepareStates(options, before, workshop);
+  const buckets = chooseBuckets([...train, ...validation].map((example) => example.ids.length));
+  const tool = await workshop.openTool(
     {
       config: model.config,
       classes: labels.length,
       pooling: strategy.pooling,
       batchSize: hparams.batch_size,
       times: buckets,
-      ...(cut === undefined ? {} : { cut }),
+      ...(trunk === undefined ? {} : { cut: trunk.cut, stateType: trunk.states.stateType }),
     },
     {
+      blocks,
       isTrained,
       weightDecay: hparams.weight_decay,
       maxGradNorm: hparams.max_grad_norm,
       labelSmoothing: hparams.label_smoothing,
       ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
     },
+    {
+      ...(backend === undefined ? {} : { backend }),
+      ...(matmul === undefined ? {} : { matmul }),
+    },
   );
-  return { program, weightNames: [...weights.keys()], isTrained, buckets, states, cut, trunkMs };
+  return { tool, isTrained, buckets, states: trunk?.states, cut: trunk?.cut };
 }
 
 const startState = (identity: string): TrainingState => ({
@@ -149,7 +152,7 @@ async function openCheckpoint(
  * @throws TrainingError when the loss is not finite or nothing can be learned.
  */
 export async function trainClassifier(options: TrainOptions): Promise<TrainResult> {
-  const { model, hparams, train, validation, backend } = options;
+  const { train, validation } = options;
   if (train.length === 0 || validation.length === 0) {
     throw new TrainingError(
       'NO_ROWS',
@@ -157,43 +160,48 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       'Give prepare more rows, or another split.',
     );
   }
-  const before = await model.readTensors();
-  const { program, weightNames, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
-    options,
-    before,
-  );
+  const workshop = options.workshop ?? new Workshop();
+  try {
+    return await trainIn(workshop, options);
+  } finally {
+    if (options.workshop === undefined) await workshop.dispose();
+  }
+}
+
+async function trainIn(workshop: Workshop, options: TrainOptions): Promise<TrainResult> {
+  const { model, hparams, train } = options;
+  const before = await workshop.readWeights(model);
+  const prepared = await prepareTraining(options, before, workshop);
+  const { tool, isTrained, buckets, states, cut } = prepared;
+  const { session, weightNames } = tool;
   const trained = weightNames.filter(isTrained);
   const identity = identityOf(options, before);
   const perEpoch = makeEpoch(train, buckets, hparams.batch_size, options.seed).length;
   const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
-  const session = await createSession(program, backend === undefined ? {} : { backend });
-  try {
-    const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
-    const values = [
-      ...weightNames.map((name) => [name, dataOf(name)] as const),
-      ...trained.flatMap((name) =>
-        momentNames(name).map((slot) => [slot, new Float32Array(dataOf(name).length)] as const),
-      ),
-      // Last, so that what a checkpoint holds wins.
-      ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
-    ];
-    await session.write(Object.fromEntries(values));
-    const state = checkpoint?.state ?? startState(identity);
-    const trainer = new Trainer({ options, session, trained, buckets, states, state });
-    if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
-    options.onStart?.({
-      cut,
-      trunkMs,
-      resumedFrom: state.iteration,
-      before: state,
-      totalIterations: perEpoch * hparams.epochs,
-    });
-    const stopReason = await trainer.run();
-    if (keep !== undefined) await trainer.checkpoint(keep);
-    return finish(trainer, before, isTrained, stopReason);
-  } finally {
-    session.dispose();
-  }
+  const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
+  const values = [
+    ...weightNames.map((name) => [name, dataOf(name)] as const),
+    ...trained.flatMap((name) =>
+      momentNames(name).map((slot) => [slot, new Float32Array(dataOf(name).length)] as const),
+    ),
+    // Last, so that what a checkpoint holds wins.
+    ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
+  ];
+  await session.write(Object.fromEntries(values));
+  const state = checkpoint?.state ?? startState(identity);
+  const readers = states && { train: states.reader(), validation: states.reader(train.length) };
+  const trainer = new Trainer({ options, session, trained, buckets, states: readers, state });
+  if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
+  options.onStart?.({
+    cut,
+    trunk: states?.report,
+    resumedFrom: state.iteration,
+    before: state,
+    totalIterations: perEpoch * hparams.epochs,
+  });
+  const stopReason = await trainer.run();
+  if (keep !== undefined) await trainer.checkpoint(keep);
+  return finish(trainer, before, isTrained, stopReason);
 }
 
 function finish(

@@ -7,8 +7,7 @@ import { makeBatches, makeEpoch, padBatch } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import { entryNames } from './classifier-program.ts';
-import type { CachedStates } from './encoder.ts';
-import { padStates } from './encoder.ts';
+import type { StateReader } from './trunk/trunk-states.ts';
 import { countWarmup, scheduleFactor } from './schedule.ts';
 import type { TrainOptions } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
@@ -19,7 +18,7 @@ export class Trainer {
   readonly #session: Session;
   readonly #trained: readonly string[];
   readonly #buckets: readonly number[];
-  readonly #states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+  readonly #states: { readonly train: StateReader; readonly validation: StateReader } | undefined;
   #state: TrainingState;
   #best: readonly NamedTensor[] = [];
 
@@ -28,7 +27,7 @@ export class Trainer {
     readonly session: Session;
     readonly trained: readonly string[];
     readonly buckets: readonly number[];
-    readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+    readonly states: { readonly train: StateReader; readonly validation: StateReader } | undefined;
     readonly state: TrainingState;
   }) {
     this.#options = parts.options;
@@ -52,32 +51,22 @@ export class Trainer {
     this.#best = best;
   }
 
-  #inputs(
+  async #inputs(
     batch: Batch,
     examples: readonly Example[],
     split: 'train' | 'validation',
-  ): Record<string, Float32Array | Int32Array> {
-    const { hparams, padId, model } = this.#options;
+  ): Promise<Record<string, Float32Array | Int32Array>> {
+    const { hparams, padId } = this.#options;
     const { ids, mask, labels } = padBatch(batch, examples, hparams.batch_size, padId);
     if (this.#states === undefined) return { ids, mask, labels };
-    return {
-      states: padStates(
-        this.#states[split],
-        batch.indices,
-        hparams.batch_size,
-        batch.time,
-        model.config.hiddenSize,
-      ),
-      mask,
-      labels,
-    };
+    return { states: await this.#states[split].read(batch, hparams.batch_size), mask, labels };
   }
 
   async #trainOn(batch: Batch, factor: number): Promise<void> {
     const { hparams, train } = this.#options;
     const iteration = this.#state.iteration;
     const outputs = await this.#session.run(entryNames.train(batch.time), {
-      ...this.#inputs(batch, train, 'train'),
+      ...(await this.#inputs(batch, train, 'train')),
       learningRate: hparams.learning_rate * factor,
       headLearningRate: hparams.head_learning_rate * factor,
       beta1Power: 0.9 ** (iteration + 1),
@@ -111,8 +100,10 @@ export class Trainer {
     const { validation, hparams } = this.#options;
     let loss = 0;
     let correct = 0;
-    for (const batch of makeBatches(validation, this.#buckets, hparams.batch_size)) {
-      const { labels, ...inputs } = this.#inputs(batch, validation, 'validation');
+    const batches = makeBatches(validation, this.#buckets, hparams.batch_size);
+    this.#states?.validation.expect(batches);
+    for (const batch of batches) {
+      const { labels, ...inputs } = await this.#inputs(batch, validation, 'validation');
       const { logits, predicted } = await this.#session.run(entryNames.predict(batch.time), inputs);
       if (!(logits instanceof Float32Array) || labels === undefined)
         throw new Error('Internal error: no logits.');
@@ -173,6 +164,7 @@ export class Trainer {
     }
     for (let epoch = Math.floor(this.#state.iteration / perEpoch); epoch < hparams.epochs; epoch++) {
       const batches = makeEpoch(train, this.#buckets, hparams.batch_size, (seed + epoch * 0x9e3779b1) >>> 0);
+      this.#states?.train.expect(batches);
       for (const batch of batches.slice(this.#state.iteration - epoch * perEpoch)) {
         if (hasStopped())
           return `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`;

@@ -8,7 +8,13 @@ import { collectNodes } from '../ir.ts';
 import { bytes, int, message } from './protobuf.ts';
 
 /** TensorFlow's numbers for element types. */
-export const dtypeNumbers: Readonly<Record<DType, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14 };
+export const dtypeNumbers: Readonly<Record<DType, number>> = {
+  float32: 1,
+  int32: 3,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+};
 
 /** A value of a node's attribute. */
 export type Attribute =
@@ -91,6 +97,10 @@ const rules: Readonly<Record<string, AttributeRule>> = {
     SrcT: { type: inputType(node) },
     DstT: { type: node.outputs[0]?.dtype ?? 'float32' },
     Truncate: { bool: false },
+  }),
+  Bitcast: (node) => ({
+    T: { type: inputType(node) },
+    type: { type: node.outputs[0]?.dtype ?? 'float32' },
   }),
   Reshape: (node) => ({ T: { type: inputType(node) }, Tshape: { type: 'int32' } }),
   Transpose: (node) => ({ T: { type: inputType(node) }, Tperm: { type: 'int32' } }),
