@@ -190,7 +190,7 @@ async function writeHistory(
 
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
-  const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
+  const { inputs, outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
   const [dataset, strategy, { values: hparams }, model, tokenizer] = await Promise.all([
     readDataset(inputs.dataset),
     readStrategy(inputs.strategy),
@@ -223,6 +223,10 @@ export async function runTrain(context: Context): Promise<void> {
     hparams,
     seed,
     scratchDir: scratch,
+    sharedDir,
+    onWarning: (message) => {
+      emit({ type: 'log', level: 'warning', message });
+    },
     takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),
