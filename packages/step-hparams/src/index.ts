@@ -89,7 +89,7 @@ const params = Type.Object(
 /** Chooses hyperparameters. */
 export default defineStep({
   name: 'hparams',
-  revision: 1,
+  revision: 2,
   summary: 'Chooses hyperparameters: given values, defaults for the method, and a short search.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },

@@ -41,7 +41,7 @@ const params = Type.Object(
 /** Decides how far the model is tuned. */
 export default defineStep({
   name: 'strategy',
-  revision: 1,
+  revision: 2,
   summary: 'Decides which layers are tuned: all, chosen ones, or none but a new head.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' } },

@@ -79,7 +79,9 @@ async function prepareStates(
     }),
   );
   if (states !== undefined) return { states, cut };
-  options.onWarning?.('The disk has no room for the states of the frozen layers; they are computed every time.');
+  options.onWarning?.(
+    'The disk has no room for the states of the frozen layers; they are computed every time.',
+  );
   return undefined;
 }
 

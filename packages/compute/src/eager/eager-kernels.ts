@@ -131,9 +131,13 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
     node.outputs[0]?.dtype === 'float16'
       ? tf.tensor(new Float32Array(new Float16Array(at(inputs, 0).dataSync())), shapeOf(node))
       : tf.cast(
-      at(inputs, 0),
-      node.outputs[0]?.dtype === 'int32' ? 'int32' : node.outputs[0]?.dtype === 'bool' ? 'bool' : 'float32',
-    ),
+          at(inputs, 0),
+          node.outputs[0]?.dtype === 'int32'
+            ? 'int32'
+            : node.outputs[0]?.dtype === 'bool'
+              ? 'bool'
+              : 'float32',
+        ),
   Bitcast: bitcast,
   SelectV2: (tf, inputs) => tf.where(tf.cast(at(inputs, 0), 'bool'), at(inputs, 1), at(inputs, 2)),
   Reshape: (tf, inputs, node) => tf.reshape(at(inputs, 0), shapeOf(node)),

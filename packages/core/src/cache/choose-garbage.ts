@@ -124,8 +124,7 @@ function listCandidates(survey: Survey, needed: Needed, protectedFromMs: number)
       candidates.push({ kind: 'scratch', item, usedMs: item.modifiedMs });
   // A run at work that uses one has set its time of change.
   for (const item of survey.shared)
-    if (item.changedMs < protectedFromMs)
-      candidates.push({ kind: 'shared', item, usedMs: item.modifiedMs });
+    if (item.changedMs < protectedFromMs) candidates.push({ kind: 'shared', item, usedMs: item.modifiedMs });
   return candidates.sort((left, right) => left.usedMs - right.usedMs);
 }
 

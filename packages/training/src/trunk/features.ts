@@ -83,7 +83,11 @@ async function addFeatures(
   for (const store of stores.values()) await store.flush();
 }
 
-async function readFeatures(store: TrunkStore, names: readonly string[], width: number): Promise<Float32Array> {
+async function readFeatures(
+  store: TrunkStore,
+  names: readonly string[],
+  width: number,
+): Promise<Float32Array> {
   const bytes = new Uint8Array(names.length * width * 4);
   await Promise.all(
     names.map((name, row) => {

@@ -61,9 +61,9 @@ function paddedLength(length: number, longest: number): number {
 export async function runTrunk(pass: TrunkPass, options: TrunkOptions): Promise<void> {
   const { trunk, weights, texts, layers } = pass;
   const { padId, backend, matmul, signal, onProgress } = options;
-  const times = [
-    ...new Set(texts.map((text) => paddedLength(text.ids.length, trunk.maxPositions))),
-  ].sort((a, b) => a - b);
+  const times = [...new Set(texts.map((text) => paddedLength(text.ids.length, trunk.maxPositions)))].sort(
+    (a, b) => a - b,
+  );
   const program = new Program();
   const declared = trunk.declare(program, layers);
   const sizeOf = (time: number): number => Math.max(1, Math.floor(batchTokens / time));

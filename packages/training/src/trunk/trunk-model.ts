@@ -62,10 +62,14 @@ export function llamaTrunk(config: LlamaConfig): TrunkModel {
     declare(program, upTo) {
       const llama = Llama.declare(program, { ...config, layers: upTo });
       return {
-        weights: new Map([...llama.weights].filter(([name]) => /^model\.(?:embed_tokens|layers)\./.test(name))),
+        weights: new Map(
+          [...llama.weights].filter(([name]) => /^model\.(?:embed_tokens|layers)\./.test(name)),
+        ),
         states(ids, _mask, batch) {
           const context = llama.causalContext(batch.time);
-          return makeStates(upTo, llama.embed(ids, batch), (index, x) => llama.layer(index, x, context, batch));
+          return makeStates(upTo, llama.embed(ids, batch), (index, x) =>
+            llama.layer(index, x, context, batch),
+          );
         },
       };
     },

@@ -125,7 +125,11 @@ export class TrunkStates {
 async function computeStates(
   store: TrunkStore,
   texts: ReadonlyMap<string, TrunkText>,
-  pass: { readonly trunk: TrunkModel; readonly weights: ReadonlyMap<string, NamedTensor>; readonly cut: number },
+  pass: {
+    readonly trunk: TrunkModel;
+    readonly weights: ReadonlyMap<string, NamedTensor>;
+    readonly cut: number;
+  },
   options: StateOptions & { readonly stateType: StateType; readonly rowBytes: number },
 ): Promise<void> {
   const names = [...texts.keys()];
@@ -202,7 +206,8 @@ export async function openStates(
     const computedMs = performance.now();
     const allBytes = await store.verify(names, memoryBytes);
     const places = names.flatMap((name) => store.find(name) ?? []);
-    if (places.length < names.length) throw new Error('Internal error: states that were written are not there.');
+    if (places.length < names.length)
+      throw new Error('Internal error: states that were written are not there.');
     return new TrunkStates({
       stateType,
       rowBytes,

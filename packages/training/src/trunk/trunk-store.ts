@@ -55,9 +55,7 @@ export class TrunkStore {
   }
 
   async #dropDamaged(file: string): Promise<void> {
-    this.#options.onWarning?.(
-      `${file} is damaged; the states of its texts are computed again.`,
-    );
+    this.#options.onWarning?.(`${file} is damaged; the states of its texts are computed again.`);
     await rm(file, { force: true }).catch(() => undefined); // A store that may not be written stays as it is.
   }
 
