@@ -17,9 +17,6 @@ import { digestWeights } from './weight-digests.ts';
 import type { Tool } from './workshop.ts';
 import { Workshop } from './workshop.ts';
 
-/** Frozen states are kept in memory up to this size; beyond it the frozen layers are computed each time. */
-const maxCacheBytes = 2e9;
-
 /** The first layer that training changes, when everything below it can be computed once. */
 export function findCut(blocks: readonly string[], layers: number): number | undefined {
   if (blocks.includes('embeddings')) return undefined;

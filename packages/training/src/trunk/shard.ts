@@ -107,12 +107,13 @@ export class Shard {
   }
 
   /** Copies states into a buffer; at once where they are in memory. */
-  read(target: Uint8Array, at: number, offset: number, length: number): Promise<unknown> | undefined {
+  async read(target: Uint8Array, at: number, offset: number, length: number): Promise<void> {
     if (this.#content !== undefined) {
       target.set(this.#content.subarray(offset, offset + length), at);
-      return undefined;
+      return;
     }
-    return this.#handle.read(target, at, length, offset);
+    const { bytesRead } = await this.#handle.read(target, at, length, offset);
+    if (bytesRead < length) throw new Error(`${this.file} was cut off while it was being read.`);
   }
 
   async close(): Promise<void> {
