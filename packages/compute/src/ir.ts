@@ -6,7 +6,7 @@
  */
 
 /** Element types of tensors. */
-export type DType = 'float32' | 'int32' | 'bool' | 'bfloat16';
+export type DType = 'float32' | 'int32' | 'bool' | 'bfloat16' | 'float16';
 
 /** Numbers on the JavaScript side. */
 export type TensorData = Float32Array | Int32Array;

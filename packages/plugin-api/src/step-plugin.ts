@@ -108,6 +108,13 @@ export interface StepContext<Params = unknown, In extends Ports = Ports, Out ext
   readonly projectDir: string;
   /** Shared by all projects of one user: downloads that are named by their digest. */
   readonly downloadDir: string;
+  /**
+   * A folder that all steps and runs of the project share, for what only saves time: files that are named by a digest
+   * of everything that decides their content, written under another name (ending in `.partial`) and renamed, and checked
+   * when they are read. Any of them may be gone at any time, and so may the folder; a file that is used has its times set
+   * to now.
+   */
+  readonly sharedDir: string;
   /** A 32-bit whole number, derived from the run's seed and the step's id. */
   readonly seed: number;
   /** The numeric backend the run asks for; absent means the fastest that works here. */

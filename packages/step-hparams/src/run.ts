@@ -6,7 +6,9 @@ import { writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
 import {
   TrainingError,
+  Workshop,
   defaultHparams,
+  describeTrunk,
   drawAdapter,
   encodeRows,
   fitHead,
@@ -15,7 +17,7 @@ import {
   trainClassifier,
   writeHparams,
 } from '@joyul/training';
-import type { Example, Hparams, Strategy, Trial } from '@joyul/training';
+import type { Example, Hparams, Strategy, TrainOptions, TrainingStart, Trial } from '@joyul/training';
 import type { HparamsParams } from './index.ts';
 
 type Ports = {
@@ -57,7 +59,7 @@ async function addHead(
     pooling,
     padId,
   }: { readonly labels: readonly string[]; readonly pooling: Strategy['pooling']; readonly padId: number },
-  { scratch, signal, backend }: Context,
+  { scratch, signal, backend, sharedDir }: Context,
 ): Promise<BertFolder> {
   const dir = join(scratch, 'start');
   const tensors = await base.readTensors((name) => !name.startsWith('classifier.'));
@@ -66,6 +68,7 @@ async function addHead(
     pooling,
     padId,
     signal,
+    sharedDir,
     ...(backend === undefined ? {} : { backend }),
   });
   await writeModel(dir, {
@@ -77,51 +80,70 @@ async function addHead(
   return openEncoder(dir);
 }
 
-/** Trains for one epoch on a sample at each learning rate; the validation loss decides. */
-async function search(values: Hparams, strategy: Strategy, context: Context): Promise<readonly Trial[]> {
-  const { params, inputs, seed, backend, signal, emit } = context;
+/** What the trials of a search have in common. */
+type Trials = Omit<TrainOptions, 'hparams' | 'onIteration' | 'onStart'>;
+
+/** The rows of the trials, encoded, and the model that they start from. */
+async function prepareTrials(values: Hparams, strategy: Strategy, context: Context): Promise<Trials> {
+  const { params, inputs, seed, backend, signal, sharedDir } = context;
   const dataset = await readDataset(inputs.dataset);
   const { labels } = dataset.header;
   const tokenizer = await openTokenizer(inputs.model);
   const random = makeRandom(seed);
-  const sample = async (split: 'train' | 'validation', count: number): ReturnType<typeof dataset.rows> =>
-    shuffle(await dataset.rows(split), random).slice(0, count);
-  const train = encodeRows(await sample('train', params.trial_rows), tokenizer, labels, values.max_length);
-  const validation = encodeRows(
-    await sample('validation', params.trial_rows),
-    tokenizer,
-    labels,
-    values.max_length,
-  );
+  const sample = async (split: 'train' | 'validation'): Promise<readonly Example[]> => {
+    const rows = shuffle(await dataset.rows(split), random).slice(0, params.trial_rows);
+    return encodeRows(rows, tokenizer, labels, values.max_length);
+  };
+  const train = await sample('train');
+  const validation = await sample('validation');
   const settings = { labels, pooling: strategy.pooling, padId: tokenizer.padId };
   const model = await addHead(await openEncoder(inputs.model), train, settings, context);
   const { adapters } = strategy;
   const adapter =
     adapters === undefined ? undefined : drawAdapter(model.config, adapters, await model.readTensors(), seed);
+  return {
+    model,
+    labels,
+    train,
+    validation,
+    padId: tokenizer.padId,
+    strategy,
+    ...(adapter === undefined ? {} : { adapter }),
+    seed,
+    signal,
+    sharedDir,
+    ...(backend === undefined ? {} : { backend }),
+  };
+}
+
+/** The negative validation loss after one epoch. */
+async function score(options: TrainOptions): Promise<number> {
+  try {
+    const result = await trainClassifier(options);
+    return -(result.evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY);
+  } catch (error) {
+    // A learning rate at which the loss explodes is a result, not a failure.
+    if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE') return Number.NEGATIVE_INFINITY;
+    throw error;
+  }
+}
+
+/** Trains for one epoch on a sample at each learning rate; the validation loss decides. */
+async function search(values: Hparams, strategy: Strategy, context: Context): Promise<readonly Trial[]> {
+  const { params, scratch, emit } = context;
+  const common = await prepareTrials(values, strategy, context);
+  const workshop = new Workshop();
   const trials: Trial[] = [];
-  for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
-    const startMs = performance.now();
-    const hparams: Hparams = {
-      ...values,
-      learning_rate,
-      epochs: 1,
-      evals_per_epoch: 1,
-      early_stopping_patience: 0,
-    };
-    const done = trials.length;
-    const score = await trainClassifier({
-      model,
-      labels,
-      train,
-      validation,
-      padId: tokenizer.padId,
-      strategy,
-      ...(adapter === undefined ? {} : { adapter }),
-      hparams,
-      seed,
-      signal,
-      ...(backend === undefined ? {} : { backend }),
-      onIteration: ({ iteration, total, loss }) => {
+  try {
+    for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
+      const startMs = performance.now();
+      const done = trials.length;
+      const hparams = { ...values, learning_rate, epochs: 1, evals_per_epoch: 1, early_stopping_patience: 0 };
+      const onStart = ({ trunk, cut }: TrainingStart): void => {
+        if (done === 0 && trunk !== undefined && cut !== undefined)
+          emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve all trials.` });
+      };
+      const onIteration: TrainOptions['onIteration'] = ({ iteration, total, loss }) => {
         emit({
           type: 'progress',
           activity: `trial ${done + 1} of ${params.trials}, learning rate ${learning_rate}`,
@@ -129,24 +151,19 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
           total: params.trials * total,
           detail: `loss ${loss.toFixed(3)}`,
         });
-      },
-    }).then(
-      (result) => -(result.evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY),
-      (error: unknown) => {
-        // A learning rate at which the loss explodes is a result, not a failure.
-        if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE')
-          return Number.NEGATIVE_INFINITY;
-        throw error;
-      },
-    );
-    trials.push({
-      values: { learning_rate },
-      score: Number.isFinite(score) ? score : -1e9,
-      scoreName: 'negative validation loss',
-      seconds: (performance.now() - startMs) / 1000,
-    });
+      };
+      const found = await score({ ...common, hparams, workshop, onStart, onIteration });
+      trials.push({
+        values: { learning_rate },
+        score: Number.isFinite(found) ? found : -1e9,
+        scoreName: 'negative validation loss',
+        seconds: (performance.now() - startMs) / 1000,
+      });
+    }
+  } finally {
+    await workshop.dispose();
   }
-  await rm(join(context.scratch, 'start'), { recursive: true, force: true });
+  await rm(join(scratch, 'start'), { recursive: true, force: true });
   return trials;
 }
 

@@ -35,7 +35,7 @@ const params = Type.Object(
 /** Makes the weights that training starts from. */
 export default defineStep({
   name: 'init',
-  revision: 1,
+  revision: 2,
   summary: 'Makes the starting weights: pretrained, with top layers or everything drawn anew, and a head.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },

@@ -48,7 +48,7 @@ async function probeHead(
   labels: readonly string[],
   context: Context,
 ): Promise<readonly NamedTensor[]> {
-  const { params, inputs, seed, backend, signal, emit } = context;
+  const { params, inputs, seed, backend, signal, sharedDir, emit } = context;
   const [dataset, strategy, tokenizer] = await Promise.all([
     readDataset(inputs.dataset),
     readStrategy(inputs.strategy),
@@ -61,6 +61,7 @@ async function probeHead(
     padId: tokenizer.padId,
     weights,
     signal,
+    sharedDir,
     ...(backend === undefined ? {} : { backend }),
     onProgress: (done, total) => {
       emit({ type: 'progress', activity: 'fitting the head', done, total, unit: 'texts' });

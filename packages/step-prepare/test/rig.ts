@@ -49,6 +49,7 @@ export async function prepare(
       scratch: join(dir, '.scratch'),
       projectDir: dir,
       downloadDir: join(dir, '.downloads'),
+      sharedDir: join(dir, '.shared'),
       seed: more.seed ?? 1,
       env: {},
       signal: more.signal ?? new AbortController().signal,

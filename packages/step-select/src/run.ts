@@ -108,7 +108,7 @@ async function score(
   labels: readonly string[],
   context: Context,
 ): Promise<Scored> {
-  const { params, backend, signal, emit } = context;
+  const { params, backend, signal, sharedDir, emit } = context;
   const { model, resolved, sha256 } = await fetchModel(candidate, context);
   const layers = Math.min(candidate.layers ?? model.config.layers, model.config.layers);
   const tokenizer = await openTokenizer(model.path);
@@ -119,6 +119,7 @@ async function score(
     pooling: 'mean',
     padId: tokenizer.padId,
     signal,
+    sharedDir,
     ...(backend === undefined ? {} : { backend }),
     onProgress: (done, total) => {
       emit({ type: 'progress', activity: `probing ${candidate.name}`, done, total, unit: 'texts' });

@@ -69,7 +69,7 @@ const params = Type.Object(
 /** Decides how far the model is tuned. */
 export default defineStep({
   name: 'strategy',
-  revision: 2,
+  revision: 3,
   summary: 'Decides which layers are tuned: all, chosen ones, adapters beside them, or none but a new head.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' } },

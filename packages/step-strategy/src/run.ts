@@ -87,7 +87,7 @@ function measureWords(texts: readonly string[], labels: readonly number[], class
 }
 
 async function measure(model: BertFolder, context: Context): Promise<Evidence> {
-  const { params, inputs, seed, backend, signal, emit } = context;
+  const { params, inputs, seed, backend, signal, sharedDir, emit } = context;
   const dataset = await readDataset(inputs.dataset);
   const all = await dataset.rows('train');
   const rows = shuffle(all, makeRandom(seed)).slice(0, params.max_rows);
@@ -100,6 +100,7 @@ async function measure(model: BertFolder, context: Context): Promise<Evidence> {
     pooling: params.pooling,
     padId: tokenizer.padId,
     signal,
+    sharedDir,
     ...(backend === undefined ? {} : { backend }),
     onProgress: (done, total) => {
       emit({ type: 'progress', activity: 'measuring depth', done, total, unit: 'texts' });

@@ -8,6 +8,7 @@ import { writeModel } from '@joyul/models';
 import {
   TrainingError,
   describeMemory,
+  describeTrunk,
   encodeRows,
   findPrefixObstacle,
   openEncoder,
@@ -139,15 +140,12 @@ function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void
 
 /** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
 function tellStart(
-  { before, cut, trunkMs, resumedFrom, memory }: TrainingStart,
+  { before, cut, trunk, resumedFrom, memory }: TrainingStart,
   { emit }: Pick<Context, 'emit'>,
 ): void {
   emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
-  if (cut !== undefined)
-    emit({
-      type: 'finding',
-      text: `The ${cut} frozen layers were computed once (${(trunkMs / 1000).toFixed(1)} s) and their states reused in every epoch.`,
-    });
+  if (cut !== undefined && trunk !== undefined)
+    emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve every epoch.` });
   if (resumedFrom > 0)
     emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
   for (const { iteration, loss } of before.trainLosses)
@@ -226,7 +224,7 @@ function tellMemory({ emit }: Pick<Context, 'emit'>, predictedBytes: number): vo
 
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
-  const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
+  const { inputs, outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
   const [dataset, strategy, { values: hparams }, model, tokenizer] = await Promise.all([
     readDataset(inputs.dataset),
     readStrategy(inputs.strategy),
@@ -235,8 +233,9 @@ export async function runTrain(context: Context): Promise<void> {
     openTokenizer(inputs.weights),
   ]);
   const { labels } = dataset.header;
-  const train = encodeRows(await dataset.rows('train'), tokenizer, labels, hparams.max_length);
-  const validation = encodeRows(await dataset.rows('validation'), tokenizer, labels, hparams.max_length);
+  const encode = async (split: 'train' | 'validation'): Promise<TrainOptions['train']> =>
+    encodeRows(await dataset.rows(split), tokenizer, labels, hparams.max_length);
+  const [train, validation] = [await encode('train'), await encode('validation')];
   const adapter = await openAdapter(model, strategy);
   tellBackend(context);
   let perEpoch = 1;
@@ -263,6 +262,10 @@ export async function runTrain(context: Context): Promise<void> {
     hparams,
     seed,
     scratchDir: scratch,
+    sharedDir,
+    onWarning: (message) => {
+      emit({ type: 'log', level: 'warning', message });
+    },
     takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),

@@ -1,9 +1,10 @@
-import { Program, argMax, constant, softmaxCrossEntropy } from '@joyul/compute';
+import { Program, argMax, constant, softmaxCrossEntropy, unpackHalf } from '@joyul/compute';
 import type { CrossEntropy, EntryBuilder, Tensor, Variable } from '@joyul/compute';
 import { Bert, declareAdapters } from '@joyul/models';
 import type { AdapterPlan, BatchShape, BertConfig, Pooling } from '@joyul/models';
 import { addTrainingEntries, trainingEntries } from './training-entries.ts';
 import type { UpdateOptions } from './training-entries.ts';
+import type { StateType } from './trunk/trunk-key.ts';
 
 /** What a classifier's program computes. */
 export interface ClassifierOptions {
@@ -14,6 +15,8 @@ export interface ClassifierOptions {
   readonly cut?: number;
   /** Layers with adapters, none of them below the cut. */
   readonly adapters?: AdapterPlan;
+  /** How the states before the cut are fed: float16 numbers come two in an int32. The default is float32. */
+  readonly stateType?: StateType;
   /** Examples in a batch. */
   readonly batchSize: number;
   /** Padded lengths; each gets entries of its own. */
@@ -42,15 +45,22 @@ interface Forward {
   readonly features: Tensor;
 }
 
+/** The input of an entry as token states [batch·time, hidden]. */
+function startOf(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, shape: BatchShape): Tensor {
+  const { batch, time } = shape;
+  const { hiddenSize } = options.config;
+  if (options.cut === undefined) return bert.embed(builder.input('ids', 'int32', [batch, time]), shape);
+  return options.stateType === 'float16'
+    ? unpackHalf(builder.input('states', 'int32', [batch * time, hiddenSize / 2]))
+    : builder.input('states', 'float32', [batch * time, hiddenSize]);
+}
+
 /** States or ids in, logits out; declares the entry's inputs. */
 function forward(builder: EntryBuilder, bert: Bert, options: ClassifierOptions, shape: BatchShape): Forward {
   const { batch, time } = shape;
   const { config, cut } = options;
   const mask = builder.input('mask', 'float32', [batch, time]);
-  const start =
-    cut === undefined
-      ? bert.embed(builder.input('ids', 'int32', [batch, time]), shape)
-      : builder.input('states', 'float32', [batch * time, config.hiddenSize]);
+  const start = startOf(builder, bert, options, shape);
   const states = bert.layers(start, mask, shape, {
     from: cut ?? 0,
     to: config.layers,

@@ -2,7 +2,7 @@ import type { Backend } from '@joyul/plugin-api';
 import { fitProbe, foldProbe } from '@joyul/metrics';
 import type { BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
-import { encodeFeatures } from './encoder.ts';
+import { encodeFeatures } from './trunk/features.ts';
 import type { Strategy } from './formats.ts';
 
 /** How a head is fitted. */
@@ -13,6 +13,8 @@ export interface FitHeadOptions {
   /** The encoder's weights; absent means the model's own. */
   readonly weights?: ReadonlyMap<string, NamedTensor>;
   readonly backend?: Backend;
+  /** The folder that projects share between steps and runs; absent: nothing is kept. */
+  readonly sharedDir?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -1,48 +1,28 @@
 import { createHash } from 'node:crypto';
-import {
-  availableMemory,
-  chooseBackend,
-  choosePrecision,
-  createSession,
-  predictMemory,
-  sizeOf,
-} from '@joyul/compute';
-import type { ChosenPrecision, MemoryPrediction, Program, Slot, Variable } from '@joyul/compute';
-import { bertWeightSpecs, blockOf, isAdapterName } from '@joyul/models';
+import { chooseBackend, choosePrecision, sizeOf } from '@joyul/compute';
+import type { ChosenPrecision, Slot } from '@joyul/compute';
 import type { AdapterPlan, NamedTensor } from '@joyul/models';
-import { adaptedBlocks, mergeTrained } from './adapters.ts';
+import { mergeTrained } from './adapters.ts';
 import type { Example } from './batches.ts';
-import { chooseBuckets } from './batches.ts';
 import type { Checkpoint, TrainingState } from './checkpoint.ts';
 import { loadCheckpoint } from './checkpoint.ts';
-import { makeClassifierProgram } from './classifier-program.ts';
-import type { CachedStates } from './encoder.ts';
-import { encodeStates } from './encoder.ts';
-import type { Hparams } from './formats.ts';
-import { requireMemory } from './memory-plan.ts';
-import type { MemoryAlternative } from './memory-plan.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
 import { Trainer, makeWindows } from './trainer.ts';
-import { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';
+import { checkMemory, cutOf, makeSettings } from './training-plan.ts';
+import { trunkOf } from './trunk/trunk-model.ts';
+import type { TrunkStates } from './trunk/trunk-states.ts';
+import { openStates } from './trunk/trunk-states.ts';
+import { slotsOf } from './update-rule.ts';
+import { digestWeights } from './weight-digests.ts';
+import { Workshop } from './workshop.ts';
 
-/** Frozen states are kept in memory up to this size; beyond it the frozen layers are computed each time. */
-const maxCacheBytes = 2e9;
-
-/** The first layer that training changes, when everything below it can be computed once. */
-export function findCut(blocks: readonly string[], layers: number): number | undefined {
-  if (blocks.includes('embeddings')) return undefined;
-  const trained = blocks.flatMap((block) => /^layer\.(\d+)$/.exec(block)?.[1] ?? []).map(Number);
-  const cut = Math.min(layers, ...trained);
-  return cut === 0 ? undefined : cut;
-}
-
-/** Weighs each class by rows / (classes · rows of the class), as scikit-learn's `balanced` does. */
-export function balanceClasses(examples: readonly Example[], classes: number): Float32Array {
-  const counts = new Float32Array(classes);
-  for (const { label } of examples) if (label >= 0) counts[label] = (counts[label] ?? 0) + 1;
-  return counts.map((count) => (count === 0 ? 0 : examples.length / (classes * count)));
+function digestExamples(examples: readonly Example[]): string {
+  const hash = createHash('sha256');
+  for (const { ids, label } of examples)
+    hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)).update(String(label));
+  return hash.digest('hex');
 }
 
 function identityOf(
@@ -50,157 +30,37 @@ function identityOf(
   weights: ReadonlyMap<string, NamedTensor>,
   precision: ChosenPrecision,
 ): string {
-  const hash = createHash('sha256').update(
-    JSON.stringify([
-      options.strategy,
-      options.hparams,
-      options.seed,
-      options.labels,
-      options.backend ?? 'default',
-      precision.name,
-    ]),
-  );
-  for (const { data } of weights.values())
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  for (const example of options.train)
-    hash
-      .update(new Uint8Array(example.ids.buffer, example.ids.byteOffset, example.ids.byteLength))
-      .update(String(example.label));
-  return hash.digest('hex');
+  const { strategy, hparams, seed, labels, backend = 'default', stateType = 'float16' } = options;
+  const how = [strategy, hparams, seed, labels, backend, precision.name, stateType];
+  const digests = [...weights].map(([name, { data }]) => [name, digestWeights(data)]);
+  const record = JSON.stringify([how, digests, digestExamples(options.train)]);
+  return createHash('sha256').update(record).digest('hex');
 }
 
-/** The frozen layers' states, when they fit in memory; what they took. */
-async function cacheTrunk(
+/** The states of the frozen layers, when there are such layers and the disk has room for their states. */
+async function prepareStates(
   options: TrainOptions,
-  weights: ReadonlyMap<string, NamedTensor>,
-  cut: number,
-): Promise<{ train: CachedStates; validation: CachedStates }> {
-  const { model, padId, train, validation, backend, signal } = options;
-  const settings = {
-    padId,
-    cut,
-    ...(backend === undefined ? {} : { backend }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-  const all = await encodeStates(model, weights, [...train, ...validation], settings);
-  return { train: all.slice(0, train.length), validation: all.slice(train.length) };
-}
-
-/** What is built once, before anything is loaded. */
-interface TrainingPlan {
-  readonly program: Program;
-  readonly weights: ReadonlyMap<string, Variable>;
-  readonly isTrained: (name: string) => boolean;
-  readonly buckets: readonly number[];
-  readonly cut: number | undefined;
-  readonly memory: MemoryPrediction;
-}
-
-/** Traces the program and predicts its memory. */
-function planTraining(options: TrainOptions, precision: ChosenPrecision): TrainingPlan {
-  const { model, strategy, hparams, labels, train, validation, backend } = options;
-  const plan = options.adapter?.plan;
-  const blocks = new Set([...strategy.blocks, 'classifier']);
-  const isTrained = (name: string): boolean => isAdapterName(name) || blocks.has(blockOf(name) ?? '');
-  const lengths = [...train, ...validation].map((example) =>
-    Math.min(example.ids.length, hparams.max_length),
+  before: ReadonlyMap<string, NamedTensor>,
+  workshop: Workshop,
+): Promise<{ readonly states: TrunkStates; readonly cut: number } | undefined> {
+  const { model, train, validation, hparams } = options;
+  const cut = cutOf(options);
+  if (cut === undefined) return undefined;
+  const texts = [...train, ...validation];
+  const key = JSON.stringify([model.path, cut, digestExamples(texts)]);
+  const states = await workshop.openStates(key, () =>
+    openStates(trunkOf(model), before, texts, {
+      ...options,
+      cut,
+      // States that are kept for long are as exact as they can be, unless speed was asked for by name.
+      ...(hparams.precision === 'bfloat16' ? { matmul: 'bfloat16' } : {}),
+    }),
   );
-  const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const stateBytes = tokens * model.config.hiddenSize * 4;
-  const adapted = plan === undefined ? [] : adaptedBlocks(plan);
-  const lowest = findCut([...strategy.blocks, ...adapted], model.config.layers);
-  const cut = stateBytes <= maxCacheBytes ? lowest : undefined;
-  const buckets = chooseBuckets(lengths);
-  const { program, weights } = makeClassifierProgram(
-    {
-      config: model.config,
-      classes: labels.length,
-      pooling: strategy.pooling,
-      batchSize: hparams.batch_size,
-      times: buckets,
-      checkpointing: hparams.gradient_checkpointing,
-      ...(cut === undefined ? {} : { cut }),
-      ...(plan === undefined ? {} : { adapters: plan }),
-    },
-    {
-      isTrained,
-      weightDecay: hparams.weight_decay,
-      maxGradNorm: hparams.max_grad_norm,
-      labelSmoothing: hparams.label_smoothing,
-      optimizer: optimizerOf(hparams),
-      rateShareOf: (name) => rateShareOf(name, model.config.layers, hparams.layer_lr_decay),
-      decay: hparams.decay,
-      accumulates: hparams.gradient_accumulation_steps > 1,
-      ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
-    },
+  if (states !== undefined) return { states, cut };
+  options.onWarning?.(
+    'The disk has no room for the states of the frozen layers; they are computed every time.',
   );
-  const memory = predictMemory(program, {
-    backend: chooseBackend(backend).name,
-    matmul: precision.name,
-    copiedBytes:
-      (cut === undefined ? 0 : stateBytes) + countCopies(options, [...weights.values()], isTrained),
-  });
-  return { program, weights, isTrained, buckets, cut, memory };
-}
-
-/** The weights as they were, the best ones, and what a checkpoint holds while it is written. */
-function countCopies(
-  { model, scratchDir }: TrainOptions,
-  weights: readonly Variable[],
-  isTrained: (name: string) => boolean,
-): number {
-  const trained = weights
-    .filter(({ name }) => isTrained(name))
-    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const all = bertWeightSpecs(model.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return 4 * (all + trained * (scratchDir === undefined ? 1 : 4));
-}
-
-/** Ways to train with less memory, those that change the least first. */
-function listAlternatives(options: TrainOptions, precision: ChosenPrecision): readonly MemoryAlternative[] {
-  const { hparams } = options;
-  const change = (text: string, changes: Partial<Hparams>): MemoryAlternative => ({
-    change: `${text} in the hparams step`,
-    predict: () => planTraining({ ...options, hparams: { ...hparams, ...changes } }, precision).memory,
-  });
-  const checkpointed = '`gradient_checkpointing: true`';
-  const smaller = [2, 4, 8, 16].flatMap((divisor): MemoryAlternative[] => {
-    const size = hparams.batch_size / divisor;
-    if (!Number.isInteger(size)) return [];
-    const batch = `\`batch_size: ${size}\` with \`gradient_accumulation_steps: ${divisor}\``;
-    return [
-      change(batch, { batch_size: size }),
-      change(`${batch} and ${checkpointed}`, { batch_size: size, gradient_checkpointing: true }),
-    ];
-  });
-  const shorter = Math.floor(hparams.max_length / 2);
-  return [
-    ...(hparams.gradient_checkpointing ? [] : [change(checkpointed, { gradient_checkpointing: true })]),
-    ...smaller,
-    change(`\`max_length: ${shorter}\``, { max_length: shorter }),
-    {
-      change:
-        '`method: repurpose` with `blocks: [layer.' +
-        String(options.model.config.layers - 1) +
-        ']` in the strategy step',
-      predict: () =>
-        planTraining(
-          {
-            ...options,
-            strategy: { ...options.strategy, blocks: [`layer.${options.model.config.layers - 1}`] },
-          },
-          precision,
-        ).memory,
-    },
-  ];
-}
-
-/** The plan, when its memory is there. */
-function makePlan(options: TrainOptions, precision: ChosenPrecision): TrainingPlan {
-  const plan = planTraining(options, precision);
-  const limit = options.memoryLimitBytes ?? process.memoryUsage.rss() + availableMemory();
-  requireMemory(plan.memory, limit, listAlternatives(options, precision));
-  return plan;
+  return undefined;
 }
 
 const startState = (identity: string): TrainingState => ({
@@ -237,7 +97,7 @@ async function openCheckpoint(
  * @throws TrainingError when memory would run out, the loss is not finite, or nothing can be learned.
  */
 export async function trainClassifier(options: TrainOptions): Promise<TrainResult> {
-  const { model, hparams, train, validation, backend } = options;
+  const { train, validation } = options;
   if (train.length === 0 || validation.length === 0) {
     throw new TrainingError(
       'NO_ROWS',
@@ -245,55 +105,60 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
       'Give prepare more rows, or another split.',
     );
   }
+  const workshop = options.workshop ?? new Workshop();
+  try {
+    return await trainIn(workshop, options);
+  } finally {
+    if (options.workshop === undefined) await workshop.dispose();
+  }
+}
+
+async function trainIn(workshop: Workshop, options: TrainOptions): Promise<TrainResult> {
+  const { model, hparams, train, backend, adapter } = options;
   const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
-  const { program, weights, isTrained, buckets, cut, memory } = makePlan(options, precision);
-  const before = new Map([...(await model.readTensors()), ...(options.adapter?.tensors ?? [])]);
-  const startMs = performance.now();
-  const states = cut === undefined ? undefined : await cacheTrunk(options, before, cut);
-  const trunkMs = performance.now() - startMs;
-  const trained = [...weights.keys()].filter(isTrained);
-  const { kept: slots, sums } = slotsOf(
-    hparams,
-    [...weights.values()].filter((weight) => isTrained(weight.name)),
-  );
-  const identity = identityOf(options, before, precision);
-  const perEpoch = makeWindows(options, buckets, 0).length;
-  const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
-  const session = await createSession(program, {
+  const memory = checkMemory(options, precision);
+  const before = new Map([...(await workshop.readWeights(model)), ...(adapter?.tensors ?? [])]);
+  const trunk = await prepareStates(options, before, workshop);
+  const stored = trunk && { cut: trunk.cut, stateType: trunk.states.stateType };
+  const settings = makeSettings(options, stored);
+  const { isTrained } = settings.update;
+  const { session, weights } = await workshop.openTool(settings, {
     matmul: precision.name,
     ...(backend === undefined ? {} : { backend }),
   });
-  try {
-    await session.write(valuesOf([...weights.keys()].flatMap((name) => before.get(name) ?? [])));
-    await session.write(zeros([...slots, ...sums]));
-    // Last, so that what a checkpoint holds wins.
-    await session.write(valuesOf(checkpoint?.tensors ?? []));
-    const state = checkpoint?.state ?? startState(identity);
-    const trainer = new Trainer({
-      options,
-      session,
-      trained,
-      slots: slots.map((slot) => slot.name),
-      buckets,
-      states,
-      state,
-    });
-    if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
-    options.onStart?.({
-      cut,
-      trunkMs,
-      precision,
-      resumedFrom: state.iteration,
-      before: state,
-      totalIterations: perEpoch * hparams.epochs,
-      memory,
-    });
-    const stopReason = await trainer.run();
-    if (keep !== undefined) await trainer.checkpoint(keep);
-    return finish(trainer, before, { isTrained, plan: options.adapter?.plan }, stopReason);
-  } finally {
-    session.dispose();
-  }
+  const trained = weights.filter((weight) => isTrained(weight.name));
+  const { kept: slots, sums } = slotsOf(hparams, trained);
+  const identity = identityOf(options, before, precision);
+  const buckets = settings.options.times;
+  const perEpoch = makeWindows(options, buckets, 0).length;
+  const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
+  await session.write(valuesOf(weights.flatMap(({ name }) => before.get(name) ?? [])));
+  await session.write(zeros([...slots, ...sums]));
+  // Last, so that what a checkpoint holds wins.
+  await session.write(valuesOf(checkpoint?.tensors ?? []));
+  const state = checkpoint?.state ?? startState(identity);
+  const trainer = new Trainer({
+    options,
+    session,
+    trained: trained.map(({ name }) => name),
+    slots: slots.map((slot) => slot.name),
+    buckets,
+    states: trunk && { train: trunk.states.reader(), validation: trunk.states.reader(train.length) },
+    state,
+  });
+  if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
+  options.onStart?.({
+    cut: trunk?.cut,
+    trunk: trunk?.states.report,
+    precision,
+    resumedFrom: state.iteration,
+    before: state,
+    totalIterations: perEpoch * hparams.epochs,
+    memory,
+  });
+  const stopReason = await trainer.run();
+  if (keep !== undefined) await trainer.checkpoint(keep);
+  return finish(trainer, before, { isTrained, plan: adapter?.plan }, stopReason);
 }
 
 const valuesOf = (tensors: readonly NamedTensor[]): readonly (readonly [string, Float32Array])[] =>

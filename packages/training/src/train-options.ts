@@ -5,6 +5,9 @@ import type { Example } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import type { Hparams, Strategy } from './formats.ts';
 import type { Trainability } from './trainability.ts';
+import type { StateType } from './trunk/trunk-key.ts';
+import type { TrunkReport } from './trunk/trunk-states.ts';
+import type { Workshop } from './workshop.ts';
 
 /** What training needs. */
 export interface TrainOptions {
@@ -20,6 +23,13 @@ export interface TrainOptions {
   readonly hparams: Hparams;
   readonly seed: number;
   readonly backend?: Backend;
+  /** The folder in which steps and runs of a project share states of frozen layers; absent: they are kept for this training. */
+  readonly sharedDir?: string;
+  /** How states of frozen layers are stored; the default is float16. */
+  readonly stateType?: StateType;
+  /** What several trainings of one model on one data set share; absent: nothing. */
+  readonly workshop?: Workshop;
+  readonly onWarning?: (message: string) => void;
   /** Where checkpoints are kept; absent means none. */
   readonly scratchDir?: string;
   /**
@@ -44,10 +54,10 @@ export interface TrainOptions {
 export interface TrainingStart {
   /** The first layer that is computed each iteration; absent when nothing is frozen below. */
   readonly cut: number | undefined;
-  /** Milliseconds that the frozen layers took, once. */
-  readonly trunkMs: number;
   /** The element type inside matrix products. */
   readonly precision: ChosenPrecision;
+  /** What the states of the frozen layers took; absent when none are kept. */
+  readonly trunk: TrunkReport | undefined;
   /** Iterations that a checkpoint had done. */
   readonly resumedFrom: number;
   /** What was measured until then. */

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { NamedTensor } from '@joyul/models';
 import { blockOf, isAdapterName } from '@joyul/models';
+import { digestWeights } from './weight-digests.ts';
 
 /** What happened to one weight tensor. */
 export interface TensorProof {
@@ -36,13 +36,9 @@ export interface Trainability {
   readonly effective?: readonly EffectiveChange[];
 }
 
-const digest = (data: Float32Array): string =>
-  createHash('sha256')
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest('hex');
-
 /** ‖after − before‖ / ‖before‖; without a length before, ‖after − before‖. */
 export function relativeChange(before: Float32Array, after: Float32Array): number {
+  if (before === after) return 0;
   let change = 0;
   let norm = 0;
   for (let index = 0; index < before.length; index++) {
@@ -73,8 +69,8 @@ export function proveTrainability(
       block: blockOf(tensor.name) ?? 'other',
       count: tensor.data.length,
       planned: isTrained(tensor.name) ? 'trained' : 'frozen',
-      sha256Before: digest(tensor.data),
-      sha256After: digest(now),
+      sha256Before: digestWeights(tensor.data),
+      sha256After: digestWeights(now),
       relativeChange: relativeChange(tensor.data, now),
     };
   });

@@ -6,8 +6,7 @@ import { makeBatches, makeEpoch, padBatch } from './batches.ts';
 import type { Evaluation, TrainingState } from './checkpoint.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import { entryNames } from './classifier-program.ts';
-import type { CachedStates } from './encoder.ts';
-import { padStates } from './encoder.ts';
+import type { StateReader } from './trunk/trunk-states.ts';
 import { scheduleFactor } from './schedule.ts';
 import type { TrainOptions } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
@@ -22,7 +21,7 @@ export class Trainer {
   readonly #slots: readonly string[];
   readonly #optimizer: Optimizer;
   readonly #buckets: readonly number[];
-  readonly #states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+  readonly #states: { readonly train: StateReader; readonly validation: StateReader } | undefined;
   #state: TrainingState;
   #best: readonly NamedTensor[] = [];
 
@@ -32,7 +31,7 @@ export class Trainer {
     readonly trained: readonly string[];
     readonly slots: readonly string[];
     readonly buckets: readonly number[];
-    readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
+    readonly states: { readonly train: StateReader; readonly validation: StateReader } | undefined;
     readonly state: TrainingState;
   }) {
     this.#options = parts.options;
@@ -58,25 +57,15 @@ export class Trainer {
     this.#best = best;
   }
 
-  #inputs(
+  async #inputs(
     batch: Batch,
     examples: readonly Example[],
     split: 'train' | 'validation',
-  ): Record<string, Float32Array | Int32Array> {
-    const { hparams, padId, model } = this.#options;
+  ): Promise<Record<string, Float32Array | Int32Array>> {
+    const { hparams, padId } = this.#options;
     const { ids, mask, labels } = padBatch(batch, examples, hparams.batch_size, padId);
     if (this.#states === undefined) return { ids, mask, labels };
-    return {
-      states: padStates(
-        this.#states[split],
-        batch.indices,
-        hparams.batch_size,
-        batch.time,
-        model.config.hiddenSize,
-      ),
-      mask,
-      labels,
-    };
+    return { states: await this.#states[split].read(batch, hparams.batch_size), mask, labels };
   }
 
   /** One update of the weights, from the batches that it is made of. */
@@ -90,11 +79,11 @@ export class Trainer {
     const [first] = batches;
     if (hparams.gradient_accumulation_steps === 1 && first !== undefined)
       return this.#session.run(entryNames.train(first.time), {
-        ...this.#inputs(first, train, 'train'),
+        ...(await this.#inputs(first, train, 'train')),
         ...rates,
       });
     for (const batch of batches)
-      await this.#session.run(entryNames.accumulate(batch.time), this.#inputs(batch, train, 'train'));
+      await this.#session.run(entryNames.accumulate(batch.time), await this.#inputs(batch, train, 'train'));
     return this.#session.run(entryNames.update, rates);
   }
 
@@ -130,8 +119,10 @@ export class Trainer {
     const { validation, hparams } = this.#options;
     let loss = 0;
     let correct = 0;
-    for (const batch of makeBatches(validation, this.#buckets, hparams.batch_size)) {
-      const { labels, ...inputs } = this.#inputs(batch, validation, 'validation');
+    const batches = makeBatches(validation, this.#buckets, hparams.batch_size);
+    this.#states?.validation.expect(batches);
+    for (const batch of batches) {
+      const { labels, ...inputs } = await this.#inputs(batch, validation, 'validation');
       const { logits, predicted } = await this.#session.run(entryNames.predict(batch.time), inputs);
       if (!(logits instanceof Float32Array) || labels === undefined)
         throw new Error('Internal error: no logits.');
@@ -189,6 +180,7 @@ export class Trainer {
     }
     for (let epoch = Math.floor(this.#state.iteration / perEpoch); epoch < hparams.epochs; epoch++) {
       const windows = makeWindows(this.#options, this.#buckets, epoch);
+      this.#states?.train.expect(windows.flat());
       for (const batches of windows.slice(this.#state.iteration - epoch * perEpoch)) {
         if (hasStopped())
           return `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`;

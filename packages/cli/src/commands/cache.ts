@@ -110,6 +110,7 @@ function describeGarbage({ garbage }: CollectPlan): Record<string, unknown> {
     })),
     runs: garbage.runs.map((run) => run.runId),
     scratch: garbage.scratch.map((folder) => folder.name),
+    shared: garbage.shared.map((file) => file.path),
     blobs: garbage.blobs.map((blob) => blob.name),
     artifacts: garbage.artifacts.map((artifact) => artifact.name),
     litter: garbage.litter.map((found) => found.path),

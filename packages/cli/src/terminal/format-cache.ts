@@ -45,6 +45,7 @@ function formatKinds(stats: CacheStats, downloads: Downloads, style: Style): rea
       ['records', stats.records, 'stored results'],
       ['artifacts', stats.artifacts, 'links to blobs; the size is that of copies'],
       ['scratch', stats.scratch, 'checkpoints of interrupted steps'],
+      ['shared', stats.shared, 'what only saves time, such as states of frozen layers'],
       ['runs', stats.runs, 'events and reports'],
       ...(stats.litter.count > 0 ? [['left-overs', stats.litter, 'of processes that ended'] as const] : []),
       ['downloads', downloads, `shared by all projects, never removed: ${downloads.path}`],
@@ -135,6 +136,7 @@ export function formatGarbage({ garbage }: CollectPlan): string {
     [garbage.artifacts.length, 'artifact'],
     [garbage.runs.length, 'run'],
     [garbage.scratch.length, 'scratch folder'],
+    [garbage.shared.length, 'shared file'],
     [garbage.litter.length, 'left-over'],
   ] as const;
   return parts.flatMap(([count, noun]) => (count === 0 ? [] : [formatCount(count, noun)])).join(', ');

@@ -76,6 +76,14 @@ function erfOf(x: number): number {
   return x >= 0 ? 1 - complement : complement - 1;
 }
 
+/** Pairs of float16 numbers, which are float32 tensors here, as one int32 each, and back. */
+const bitcast: Kernel = (tf, inputs, node) => {
+  const data = at(inputs, 0).dataSync();
+  return node.outputs[0]?.dtype === 'int32'
+    ? tf.tensor(new Int32Array(new Float16Array(data).buffer), shapeOf(node), 'int32')
+    : tf.tensor(new Float32Array(new Float16Array(Int32Array.from(data).buffer)), shapeOf(node));
+};
+
 /** What runs each operation of the intermediate representation on tfjs' own backends. */
 export const eagerKernels: Readonly<Record<string, Kernel>> = {
   ...convolutionKernels,
@@ -115,10 +123,17 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   Identity: unary((tf) => tf.clone),
   After: unary((tf) => tf.clone),
   Cast: (tf, inputs, node) =>
-    tf.cast(
-      at(inputs, 0),
-      node.outputs[0]?.dtype === 'int32' ? 'int32' : node.outputs[0]?.dtype === 'bool' ? 'bool' : 'float32',
-    ),
+    node.outputs[0]?.dtype === 'float16'
+      ? tf.tensor(new Float32Array(new Float16Array(at(inputs, 0).dataSync())), shapeOf(node))
+      : tf.cast(
+          at(inputs, 0),
+          node.outputs[0]?.dtype === 'int32'
+            ? 'int32'
+            : node.outputs[0]?.dtype === 'bool'
+              ? 'bool'
+              : 'float32',
+        ),
+  Bitcast: bitcast,
   SelectV2: (tf, inputs) => tf.where(tf.cast(at(inputs, 0), 'bool'), at(inputs, 1), at(inputs, 2)),
   Reshape: (tf, inputs, node) => tf.reshape(at(inputs, 0), shapeOf(node)),
   Transpose: (tf, inputs, node) => tf.transpose(at(inputs, 0), numbers(node, 1)),

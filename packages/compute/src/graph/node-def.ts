@@ -9,7 +9,13 @@ import type { InPlaceUpdate } from './in-place-updates.ts';
 import { bytes, int, message } from './protobuf.ts';
 
 /** TensorFlow's numbers for element types. */
-export const dtypeNumbers: Readonly<Record<DType, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14 };
+export const dtypeNumbers: Readonly<Record<DType, number>> = {
+  float32: 1,
+  int32: 3,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+};
 
 /** TensorFlow's number for handles of variables. */
 const resourceNumber = 20;
@@ -137,6 +143,10 @@ const rules: Readonly<Record<string, AttributeRule>> = {
   Mean: reduction,
   Max: reduction,
   Cast: (node) => castAttributes(inputType(node), node.outputs[0]?.dtype ?? 'float32'),
+  Bitcast: (node) => ({
+    T: { type: inputType(node) },
+    type: { type: node.outputs[0]?.dtype ?? 'float32' },
+  }),
   Reshape: (node) => ({ T: { type: inputType(node) }, Tshape: { type: 'int32' } }),
   Transpose: (node) => ({ T: { type: inputType(node) }, Tperm: { type: 'int32' } }),
   Slice: (node) => ({ T: { type: inputType(node) }, Index: { type: 'int32' } }),

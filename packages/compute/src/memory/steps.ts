@@ -31,7 +31,13 @@ export interface StepList {
 }
 
 /** Bytes of one element. */
-export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1, bfloat16: 2 };
+export const bytesOf: Readonly<Record<DType, number>> = {
+  float32: 4,
+  int32: 4,
+  bool: 1,
+  bfloat16: 2,
+  float16: 2,
+};
 const sharing = new Set(['Identity', 'After', 'Reshape']);
 /** TensorFlow's kernels write these over an input of the same size. */
 const inPlace = new Set(

@@ -16,6 +16,8 @@ export interface CacheStats {
   /** `sizeBytes` is what they hold beside links to blobs. */
   readonly artifacts: Amount;
   readonly scratch: Amount;
+  /** Files that only save time, such as states of frozen layers. */
+  readonly shared: Amount;
   readonly runs: Amount;
   /** Work of living processes, and small files of the store itself. */
   readonly otherBytes: number;
@@ -100,6 +102,7 @@ export function summarizeCache(plan: CollectPlan): CacheStats {
     records: amountOf([...survey.records.values(), ...survey.condemned, ...survey.broken]),
     artifacts: amountOf(survey.artifacts.values()),
     scratch: amountOf(survey.scratch.values()),
+    shared: amountOf(survey.shared),
     runs: amountOf(survey.runs),
     otherBytes: survey.otherBytes,
     litter: amountOf(survey.litter),

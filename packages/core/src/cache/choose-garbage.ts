@@ -16,6 +16,8 @@ export interface Garbage {
   readonly records: readonly SurveyedRecord[];
   readonly runs: readonly SurveyedRun[];
   readonly scratch: readonly FoundFolder[];
+  /** Files that only save time. */
+  readonly shared: readonly Found[];
   /** Blobs that no record names once the records are gone. */
   readonly blobs: readonly Found[];
   readonly artifacts: readonly Found[];
@@ -38,7 +40,7 @@ const sum = (items: Iterable<{ readonly sizeBytes: number }>): number => {
 
 /** The size of everything in a store. */
 export function totalBytesOf(survey: Survey): number {
-  const { blobs, records, condemned, broken, artifacts, scratch, runs, litter, otherBytes } = survey;
+  const { blobs, records, condemned, broken, artifacts, scratch, shared, runs, litter, otherBytes } = survey;
   return [
     blobs.values(),
     records.values(),
@@ -46,6 +48,7 @@ export function totalBytesOf(survey: Survey): number {
     broken,
     artifacts.values(),
     scratch.values(),
+    shared,
     runs,
     litter,
   ]
@@ -58,6 +61,7 @@ type Candidate = { readonly usedMs: number } & (
   | { readonly kind: 'record'; readonly item: SurveyedRecord }
   | { readonly kind: 'run'; readonly item: SurveyedRun }
   | { readonly kind: 'scratch'; readonly item: FoundFolder }
+  | { readonly kind: 'shared'; readonly item: Found }
 );
 
 /** Counts who names each blob and each materialised artifact, and tells what the last name frees. */
@@ -118,6 +122,9 @@ function listCandidates(survey: Survey, needed: Needed, protectedFromMs: number)
   for (const item of survey.scratch.values())
     if (isIdle(item, survey, protectedFromMs) && !needed.fingerprints.has(item.name))
       candidates.push({ kind: 'scratch', item, usedMs: item.modifiedMs });
+  // A run at work that uses one has set its time of change.
+  for (const item of survey.shared)
+    if (item.changedMs < protectedFromMs) candidates.push({ kind: 'shared', item, usedMs: item.modifiedMs });
   return candidates.sort((left, right) => left.usedMs - right.usedMs);
 }
 
@@ -173,6 +180,7 @@ export function chooseGarbage(
     records: chosen.flatMap((item) => (item.kind === 'record' ? [item.item] : [])),
     runs: chosen.flatMap((item) => (item.kind === 'run' ? [item.item] : [])),
     scratch: [...useless, ...chosen.flatMap((item) => (item.kind === 'scratch' ? [item.item] : []))],
+    shared: chosen.flatMap((item) => (item.kind === 'shared' ? [item.item] : [])),
     ...findStale(),
     litter,
     totalBytes,

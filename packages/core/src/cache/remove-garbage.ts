@@ -1,6 +1,6 @@
 /** Removes what was chosen, beside whatever else uses the store; `store/condemned.ts` says why it may. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { actionFile } from '../store/action-record.ts';
 import { condemn, condemnedDir, sweepSafely } from '../store/condemned.ts';
@@ -94,6 +94,20 @@ function removeScratch(survey: Survey, garbage: Garbage, bin: Bin): void {
       if (now !== undefined && now.changedMs <= folder.changedMs) bin.take(folder);
     } finally {
       reservation.release();
+    }
+  }
+}
+
+/** Removes files that only save time, where they were not used since, and folders that are empty then. */
+function removeShared(garbage: Garbage, bin: Bin): void {
+  for (const file of garbage.shared) {
+    const now = look(file.path, file.name);
+    if (now === undefined || now.changedMs > file.changedMs) continue;
+    bin.take(file);
+    try {
+      rmdirSync(dirname(file.path));
+    } catch {
+      // It holds others.
     }
   }
 }
@@ -214,6 +228,7 @@ export async function removeGarbage(
   try {
     removeLitter(garbage, bin);
     removeScratch(survey, garbage, bin);
+    removeShared(garbage, bin);
     removeRuns(survey, garbage, bin);
     const isMore = [garbage.records, garbage.blobs, garbage.artifacts, survey.condemned].some(
       (items) => items.length > 0,

@@ -53,6 +53,8 @@ export interface Survey {
   readonly artifacts: ReadonlyMap<string, Found>;
   /** What interrupted steps left, by fingerprint. */
   readonly scratch: ReadonlyMap<string, FoundFolder>;
+  /** Files that only save time; no record names them. */
+  readonly shared: readonly Found[];
   readonly runs: readonly SurveyedRun[];
   /** What dead processes left: half-written files, work folders, reservations. */
   readonly litter: readonly Found[];
@@ -94,6 +96,18 @@ function listSharded(dir: string, notes: Notes): readonly Found[] {
       return [];
     }),
   );
+}
+
+/** Files at any depth that steps share; half-written ones are put aside. */
+function listShared(dir: string, notes: Notes): readonly Found[] {
+  return listNames(dir, (path) => void notes.refused.push(path)).flatMap((name) => {
+    const found = look(join(dir, name), name);
+    if (found === undefined) return [];
+    if (found.isFolder) return listShared(found.path, notes);
+    if (!name.endsWith('.partial')) return [found];
+    if (found.changedMs < notes.abandonedBeforeMs) notes.litter.push(found);
+    return [];
+  });
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -246,6 +260,7 @@ export function surveyStore(storeDir: string): Survey {
     const folder = measureFolder(join(storeDir, 'scratch', name), name);
     if (folder !== undefined) scratch.set(name, folder);
   }
+  const shared = listShared(join(storeDir, 'shared'), notes);
   const topLevel = listNames(storeDir).flatMap((name) => look(join(storeDir, name), name) ?? []);
   for (const file of topLevel)
     if (file.name.endsWith('.partial') && file.changedMs < notes.abandonedBeforeMs) notes.litter.push(file);
@@ -259,6 +274,7 @@ export function surveyStore(storeDir: string): Survey {
     broken,
     artifacts: surveyArtifacts(storeDir, [...records.values(), ...condemned], blobs),
     scratch,
+    shared,
     runs,
     litter: notes.litter,
     reserved,

@@ -168,6 +168,7 @@ function makeOrder(
     ...own,
     projectDir: graph.projectDir,
     downloadDir,
+    sharedDir: store.sharedFolder,
     seed: inspection.record.seed,
     env: { ...step.environment, ...secrets.environmentOf(step), ...devices },
     devices,

@@ -11,6 +11,7 @@ export interface WorkOrder {
   readonly scratch: string;
   readonly projectDir: string;
   readonly downloadDir: string;
+  readonly sharedDir: string;
   readonly seed: number;
   readonly backend?: Backend;
   readonly env: Readonly<Record<string, string>>;

@@ -86,6 +86,11 @@ export class Store {
     return folder;
   }
 
+  /** The folder of files that only save time, and that all steps share. */
+  get sharedFolder(): string {
+    return join(this.dir, 'shared');
+  }
+
   /** Forgets a fingerprint's scratch folder. */
   removeScratch(fingerprint: string): void {
     const folder = join(this.dir, 'scratch', fingerprint);

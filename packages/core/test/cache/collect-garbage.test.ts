@@ -31,6 +31,29 @@ test('above the size limit the least recently used goes first, and no more than 
   expect(plan.garbage.isOverLimit).toBe(false);
 });
 
+test('shared files go by their last use, and half-written ones when nobody writes them', async () => {
+  using project = new Project();
+  const files = ['a/old', 'a/young', 'b/old', 'b/left.partial'];
+  for (const file of files) project.write({ [`.joyul/shared/trunk/${file}`]: file });
+  for (const file of files)
+    setAge(join(project.store.dir, 'shared/trunk', file), file.endsWith('old') ? 31 : 0);
+  const { plan } = await project.collect({ maxAgeMs: 30 * dayMs });
+  expect(plan.garbage.shared.map((file) => file.name)).toEqual(['old', 'old']);
+  expect(project.list('shared')).toEqual(['young']);
+});
+
+test('a shared file that a run at work has used stays, whatever the limit', async () => {
+  using project = new Project();
+  const described = { runId: 'r', startedMs: Date.now() - dayMs - 1000, seen: 0, held: [] };
+  const running = enter(project.store.dir, 'run', JSON.stringify(described));
+  project.write({ '.joyul/shared/trunk/a/used': 'x'.repeat(10_000) });
+  await project.collect({ maxSizeBytes: 1 });
+  expect(project.list('shared')).toEqual(['used']);
+  running.leave();
+  await project.collect({ maxSizeBytes: 1 });
+  expect(project.list('shared')).toEqual([]);
+});
+
 test('the note of a state whose record is gone goes, and so does a folder without notes', async () => {
   using project = new Project();
   const state = project.addResult('state');

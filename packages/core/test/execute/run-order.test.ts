@@ -18,6 +18,7 @@ test('a signal that was given before its plugin is loaded ends an attempt before
     scratch: dir,
     projectDir: dir,
     downloadDir: dir,
+    sharedDir: dir,
     seed: 1,
     env: {},
     devices: {},
