@@ -82,6 +82,7 @@ const tasks = {
   build: { command: ['packages/tooling/src/build.ts'] },
   joyul: { command: ['packages/cli/src/main.ts'] },
   'bench:engine': { command: ['bench/engine/main.ts'] },
+  'bench:training': { needsNative: true, command: ['bench/training/main.ts'] },
   setup: { needsNative: true },
   exec: {},
 };
