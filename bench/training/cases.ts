@@ -9,6 +9,8 @@ export interface Contestant {
   /** `ours`, or a tool of python/train.py. */
   readonly tool: string;
   readonly precision: Precision;
+  /** The release of TensorFlow that our side runs on; absent means the pinned one. */
+  readonly tensorflow?: string;
 }
 
 /** One row of results. */

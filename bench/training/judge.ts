@@ -64,7 +64,8 @@ function ratesOf(iterations: readonly Iteration[], isRagged: boolean): Rates {
   return { wall: rate(({ wallS }) => wallS), cpu: rate(({ cpuS }) => cpuS) };
 }
 
-function summarize({ tool, precision, results, problem }: Entrant, isRagged: boolean): Summary {
+/** Puts the runs of one contestant in short. */
+export function summarize({ tool, precision, results, problem }: Entrant, isRagged: boolean): Summary {
   const rates = results.map((result) => ratesOf(result.iterations, isRagged));
   const wall = rates.flatMap((rate) => rate.wall);
   const others = results.flatMap(({ iterations }) => iterations.map(({ otherCores }) => otherCores ?? NaN));

@@ -8,6 +8,7 @@ import { Meter, findPython } from '../shared/measure.ts';
 import { writeBatches } from './batches.ts';
 import { cases, ours, peersOf } from './cases.ts';
 import type { Case, Contestant } from './cases.ts';
+import { contestantsOn, formatComparison, probeReleases } from './compare-native.ts';
 import { preparePython, pythonVariable } from './environment.ts';
 import { judge } from './judge.ts';
 import type { Verdict } from './judge.ts';
@@ -27,6 +28,7 @@ const usage = `npm run bench:training -- [--only NAMES] [--tools NAMES] [--preci
   --threads N       of both sides; the default is one a core
   --compile         torch.compile as well, which needs a C++ compiler and minutes
   --data FILE       conversations of one's own, {"messages": [...]} rows, for the ragged cases
+  --tensorflow LIST our side alone, on these releases of TensorFlow, such as 2.15.1,2.21.0
   --json FILE       write every sample there
   --record          write the table into bench/training/results.md
 
@@ -40,6 +42,7 @@ interface Options {
   readonly threads: number;
   readonly isCompiled: boolean;
   readonly isRecorded: boolean;
+  readonly releases: readonly string[] | undefined;
   readonly data: string | undefined;
   readonly jsonFile: string | undefined;
 }
@@ -59,6 +62,7 @@ const flags = {
   threads: { type: 'string', default: String(availableParallelism()) },
   compile: { type: 'boolean', default: false },
   data: { type: 'string' },
+  tensorflow: { type: 'string' },
   json: { type: 'string' },
   record: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -96,6 +100,7 @@ function readOptions(): Options {
     threads: count(values.threads),
     isCompiled: values.compile,
     isRecorded: values.record,
+    releases: values.tensorflow?.split(','),
     data: values.data,
     jsonFile: values.json,
   };
@@ -124,9 +129,12 @@ async function measureAll(options: Options, run: RunOptions, cache: string): Pro
   const all: CaseRuns[] = [];
   for (const item of options.cases) {
     const batches = await writeBatches({ ...options, folder: run.folder }, models, item);
-    const contestants = [...ours, ...peersOf(item, options.isCompiled)].filter(options.isWanted);
-    const runs = await runCase(item, contestants, batches, run);
-    console.log(formatCase(judge(runs)));
+    const everyone =
+      options.releases === undefined
+        ? [...ours, ...peersOf(item, options.isCompiled)]
+        : contestantsOn(options.releases);
+    const runs = await runCase(item, everyone.filter(options.isWanted), batches, run);
+    console.log(options.releases === undefined ? formatCase(judge(runs)) : formatComparison(runs));
     all.push(runs);
   }
   return all;
@@ -163,7 +171,9 @@ async function main(): Promise<number> {
   if (base === undefined) refuse('The bench measures with Python 3.9 or later, and found none.');
   const cache = join(cacheDir(), 'bench');
   mkdirSync(cache, { recursive: true });
-  const python = await preparePython(cache, base);
+  const { releases } = options;
+  // Our side needs no peers to be compared with itself.
+  const python = releases === undefined ? await preparePython(cache, base) : base;
   const folder = mkdtempSync(join(tmpdir(), 'joyul-bench-training-'));
   const meter = new Meter(base, join(folder, 'log'));
   const controller = new AbortController();
@@ -181,7 +191,9 @@ async function main(): Promise<number> {
     const { repeats, threads } = options;
     const limitS = 1800;
     const run = { meter, python, folder, repeats, threads, limitS, env, signal: controller.signal };
-    return report(options, await measureAll(options, run, cache), before);
+    if (releases !== undefined) console.log(await probeReleases(releases, repeats));
+    const all = await measureAll(options, run, cache);
+    return releases === undefined ? report(options, all, before) : 0;
   } catch (error) {
     if (!controller.signal.aborted) throw error;
     console.error('Interrupted.');

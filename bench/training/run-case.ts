@@ -70,6 +70,7 @@ async function runOnce(
   const env = {
     ...options.env,
     OMP_NUM_THREADS: String(threads),
+    ...(contestant.tensorflow === undefined ? {} : { JOYUL_TENSORFLOW: contestant.tensorflow }),
     ...(isLimited ? { TF_NUM_INTRAOP_THREADS: String(threads) } : {}),
   };
   await meter.run({ argv, env }, folder, options.limitS);
@@ -88,7 +89,9 @@ export async function runCase(
   for (let round = 0; round < options.repeats; round++) {
     for (const contestant of contestants) {
       if (problems.has(contestant)) continue;
-      console.error(`  ${item.name} ${round + 1}: ${contestant.tool} ${contestant.precision}`);
+      console.error(
+        `  ${item.name} ${round + 1}: ${contestant.tool} ${contestant.tensorflow ?? ''} ${contestant.precision}`,
+      );
       try {
         results.get(contestant)?.push(await runOnce(item, contestant, batches, options));
       } catch (error) {

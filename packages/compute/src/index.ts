@@ -8,6 +8,7 @@ export { loadBinding } from './native/binding.ts';
 export * from './ops/index.ts';
 export { adamW, clipByGlobalNorm, momentNames } from './optimizers/adamw.ts';
 export type { AdamWOptions, AdamWPowers, AdamWTarget } from './optimizers/adamw.ts';
+export { compilesFunctions } from './probe.ts';
 export { Program } from './program.ts';
 export type { Entry, EntryBuilder, Update } from './program.ts';
 export type { Feeds, Session } from './session.ts';
