@@ -18,6 +18,8 @@ export interface BatchFile {
 
 const languageBatch = 4;
 const languageTime = 128;
+/** Of a prompt, whose answer is generated. */
+const promptTime = 40;
 const encoderBatch = 16;
 const encoderTime = 64;
 const raggedBatches = 16;
@@ -30,12 +32,18 @@ function cut<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
   );
 }
 
+/** Texts in a batch and tokens in a text. */
+function shapeOf(kind: Kind): readonly [number, number] {
+  if (kind === 'minilm') return [encoderBatch, encoderTime];
+  return kind === 'decode' ? [1, promptTime] : [languageBatch, languageTime];
+}
+
 /** Full-length texts of random tokens. */
 function makeEqual(kind: Kind, iterations: number): readonly (readonly Example[])[] {
   const random = makeRandom(3);
   const draw = (least: number, most: number): number => least + Math.floor(random() * (most - least));
   const isEncoder = kind === 'minilm';
-  const [batch, time] = isEncoder ? [encoderBatch, encoderTime] : [languageBatch, languageTime];
+  const [batch, time] = shapeOf(kind);
   const examples = Array.from({ length: iterations * batch }, () => {
     const ids = Array.from({ length: time }, () => (isEncoder ? draw(1000, 29_000) : draw(3, 49_000)));
     return { input_ids: ids, labels: isEncoder ? draw(0, intentCount) : ids };
@@ -96,7 +104,7 @@ export async function writeBatches(
 ): Promise<BatchFile> {
   const batches =
     workload === 'equal' ? makeEqual(kind, options.iterations) : await makeRagged(kind, models, options.data);
-  const file = join(options.folder, `${kind === 'minilm' ? 'encoder' : 'language'}-${workload}.json`);
+  const file = join(options.folder, `${kind}-${workload}.json`);
   writeFileSync(file, JSON.stringify(batches));
   return kind === 'minilm'
     ? { file, model: models.encoder, pad: 0, classes: intentCount }

@@ -20,13 +20,16 @@ export interface Case {
   readonly workload: Workload;
 }
 
-/** Every kind, in the order of the tables. */
-export const kinds: readonly Kind[] = ['full', 'lora_qv', 'lora_all', 'top6', 'forward', 'minilm'];
+/** Every kind that trains or evaluates, in the order of the tables. */
+const kinds: readonly Kind[] = ['full', 'lora_qv', 'lora_all', 'top6', 'forward', 'minilm'];
 
-/** Every case: each kind with both workloads. */
-export const cases: readonly Case[] = (['equal', 'ragged'] as const).flatMap((workload) =>
-  kinds.map((kind) => ({ name: `${kind}-${workload}`, kind, workload })),
-);
+/** Every case: each kind with both workloads, and generation. */
+export const cases: readonly Case[] = [
+  ...(['equal', 'ragged'] as const).flatMap((workload) =>
+    kinds.map((kind) => ({ name: `${kind}-${workload}`, kind, workload })),
+  ),
+  { name: 'decode', kind: 'decode', workload: 'equal' },
+];
 
 const precisions: readonly Precision[] = ['float32', 'bfloat16'];
 
@@ -37,6 +40,7 @@ const both = (tool: string): readonly Contestant[] => precisions.map((precision)
  * without its own gathering of logits. Frozen weights in bfloat16 are what many do for LoRA.
  */
 export function peersOf({ kind, workload }: Case, isCompiled: boolean): readonly Contestant[] {
+  if (kind === 'decode') return both('generate');
   const isFrozen = kind === 'lora_qv' || kind === 'lora_all' || kind === 'forward';
   const isTuned = kind !== 'minilm' && kind !== 'forward';
   const isRagged = workload === 'ragged';
@@ -51,5 +55,5 @@ export function peersOf({ kind, workload }: Case, isCompiled: boolean): readonly
   ];
 }
 
-/** Our side, in both precisions. */
-export const ours: readonly Contestant[] = both('ours');
+/** Our side, in both precisions; it has no generation yet. */
+export const oursOf = ({ kind }: Case): readonly Contestant[] => (kind === 'decode' ? [] : both('ours'));

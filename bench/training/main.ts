@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { cacheDir } from '@joyul/compute';
 import { Meter, findPython } from '../shared/measure.ts';
 import { writeBatches } from './batches.ts';
-import { cases, ours, peersOf } from './cases.ts';
+import { cases, oursOf, peersOf } from './cases.ts';
 import type { Case, Contestant } from './cases.ts';
 import { contestantsOn, formatComparison, probeReleases } from './compare-native.ts';
 import { preparePython, pythonVariable } from './environment.ts';
@@ -21,7 +21,7 @@ const usage = `npm run bench:training -- [--only NAMES] [--tools NAMES] [--preci
 
   --only NAMES      only these cases, with commas between: ${cases.map(({ name }) => name).join(', ')};
                     full stands for full-equal and full-ragged, equal for every case with equal batches
-  --tools NAMES     only these: ours, plain, compile, trainer, trainer-grouped, sft, sft-plain, sft-packed
+  --tools NAMES     only these: ours, plain, compile, generate, trainer, trainer-grouped, sft, sft-plain, sft-packed
   --precision LIST  only float32, bfloat16 or bfloat16-weights
   --repeats N       processes of each; the default is 3
   --iterations N    iterations on equal batches, of which two are not counted; the default is 8
@@ -131,8 +131,8 @@ async function measureAll(options: Options, run: RunOptions, cache: string): Pro
     const batches = await writeBatches({ ...options, folder: run.folder }, models, item);
     const everyone =
       options.releases === undefined
-        ? [...ours, ...peersOf(item, options.isCompiled)]
-        : contestantsOn(options.releases);
+        ? [...oursOf(item), ...peersOf(item, options.isCompiled)]
+        : contestantsOn(item, options.releases);
     const runs = await runCase(item, everyone.filter(options.isWanted), batches, run);
     console.log(options.releases === undefined ? formatCase(judge(runs)) : formatComparison(runs));
     all.push(runs);

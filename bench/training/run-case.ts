@@ -35,6 +35,8 @@ export interface CaseRuns extends Case {
 
 /** Tokens of one packed sequence: as many as four texts of the equal workload. */
 const packedLength = 512;
+/** Tokens that are generated after each prompt. */
+const newTokens = 64;
 
 async function runOnce(
   item: Case,
@@ -56,6 +58,7 @@ async function runOnce(
     classes: batches.classes,
     isRagged: item.workload === 'ragged',
     packedLength,
+    newTokens,
     threads,
     started: Date.now() / 1000,
     scratch,
@@ -65,7 +68,11 @@ async function runOnce(
   const argv =
     contestant.tool === 'ours'
       ? [process.execPath, join(import.meta.dirname, 'ours.ts'), file]
-      : [python, join(import.meta.dirname, 'python', 'train.py'), file];
+      : [
+          python,
+          join(import.meta.dirname, 'python', contestant.tool === 'generate' ? 'generate.py' : 'train.py'),
+          file,
+        ];
   const isLimited = threads < availableParallelism();
   const env = {
     ...options.env,

@@ -1,7 +1,7 @@
 /** What one process is told to do, and what it says when it is done; `python/train.py` reads and writes the same. */
 
-/** What is trained or computed. */
-export type Kind = 'full' | 'lora_qv' | 'lora_all' | 'top6' | 'forward' | 'minilm';
+/** What is trained or computed; `decode` is greedy generation with a key-value cache. */
+export type Kind = 'full' | 'lora_qv' | 'lora_all' | 'top6' | 'forward' | 'minilm' | 'decode';
 
 /** `bfloat16` is PyTorch's autocast; with `-weights` the frozen weights are stored so as well. */
 export type Precision = 'float32' | 'bfloat16' | 'bfloat16-weights';
@@ -29,6 +29,8 @@ export interface CaseSpec {
   readonly isRagged: boolean;
   /** Tokens of one packed sequence. */
   readonly packedLength: number;
+  /** Tokens to generate after each prompt. */
+  readonly newTokens: number;
   readonly threads: number;
   /** Seconds since 1970 at which the process was started. */
   readonly started: number;

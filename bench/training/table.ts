@@ -51,7 +51,7 @@ function ratioRow(verdict: Verdict): readonly string[] {
   return [
     name,
     nameOf(verdict.peer),
-    met(speed, speed >= bars.speed),
+    met(speed, speed >= (verdict.kind === 'decode' ? bars.decoding : bars.speed)),
     number(cpuSpeed, 2),
     met(memory, memory <= bars.memory),
     met(start, start <= bars.start),

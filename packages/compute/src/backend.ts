@@ -2,7 +2,8 @@ import { createRequire } from 'node:module';
 import type { Backend } from '@joyul/plugin-api';
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import { loadBinding } from './native/binding.ts';
-import { compilesFunctions, fasterMatmul, hasFusedNodes } from './probe.ts';
+import { choosePrecision } from './precision.ts';
+import { compilesFunctions, hasFusedNodes } from './probe.ts';
 import type { Program } from './program.ts';
 import { createEagerSession } from './eager/session-eager.ts';
 import { createTensorflowSession } from './graph/session-tensorflow.ts';
@@ -71,6 +72,6 @@ export async function createSession(program: Program, options: SessionOptions = 
   const { matmul = 'float32' } = options;
   return createTensorflowSession(binding, program, {
     usesXla: hasFusedNodes(program) && (await compilesFunctions(binding)),
-    matmul: matmul === 'auto' ? await fasterMatmul(binding) : matmul,
+    matmul: matmul === 'auto' ? (await choosePrecision(matmul, name)).name : matmul,
   });
 }

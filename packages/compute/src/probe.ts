@@ -58,18 +58,18 @@ async function tryToCompile(binding: Binding): Promise<boolean> {
   return y?.every((value) => value === 2.5) === true;
 }
 
-let faster: Promise<'float32' | 'bfloat16'> | undefined;
+let gain: Promise<number> | undefined;
 
-/** The element type with the faster matrix products on this machine; measured once a process, in about 50 ms. */
-export function fasterMatmul(binding: Binding): Promise<'float32' | 'bfloat16'> {
-  faster ??= measureMatmul(binding);
-  return faster;
+/** How many times as fast matrix products are in bfloat16 on this machine; measured once a process, in about 50 ms. */
+export function measureGain(binding: Binding): Promise<number> {
+  gain ??= measureMatmul(binding);
+  return gain;
 }
 
 /** A gain below this is not worth the lost digits. */
-const worthwhileGain = 1.3;
+export const worthwhileGain = 1.3;
 
-async function measureMatmul(binding: Binding): Promise<'float32' | 'bfloat16'> {
+async function measureMatmul(binding: Binding): Promise<number> {
   const shape = [512, 512];
   const program = makeProgram(shape, (x) => {
     let y = x;
@@ -87,5 +87,5 @@ async function measureMatmul(binding: Binding): Promise<'float32' | 'bfloat16'> 
       return Math.min(...times);
     });
   const wide = await measure('float32');
-  return wide / (await measure('bfloat16')) >= worthwhileGain ? 'bfloat16' : 'float32';
+  return wide / (await measure('bfloat16'));
 }

@@ -4,6 +4,8 @@ import { makeTensor } from './ir.ts';
 /** A change to a variable that a run makes after everything it reads has been computed. */
 export type Update =
   | { readonly kind: 'assign'; readonly variable: Variable; readonly value: Tensor }
+  /** Adds to the variable in place. */
+  | { readonly kind: 'add'; readonly variable: Variable; readonly value: Tensor }
   | {
       readonly kind: 'adamw';
       readonly variable: Variable;
@@ -109,7 +111,7 @@ export class Program {
 
 /** All tensors that an update reads. */
 export function tensorsOf(update: Update): readonly Tensor[] {
-  if (update.kind === 'assign') return [update.value];
+  if (update.kind !== 'adamw') return [update.value];
   const { learningRate, beta1Power, beta2Power, scaledEpsilon, decay } = update.rates;
   return [
     update.gradient,
@@ -123,7 +125,7 @@ export function tensorsOf(update: Update): readonly Tensor[] {
 
 /** The same update of other tensors; its variables stay. */
 export function mapUpdate(update: Update, map: (tensor: Tensor) => Tensor): Update {
-  if (update.kind === 'assign') return { ...update, value: map(update.value) };
+  if (update.kind !== 'adamw') return { ...update, value: map(update.value) };
   const { learningRate, beta1Power, beta2Power, scaledEpsilon, decay } = update.rates;
   return {
     ...update,

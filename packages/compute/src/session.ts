@@ -13,7 +13,7 @@ export interface Session {
   write(values: Readonly<Record<string, Float32Array>>): Promise<void>;
   /** Runs an entry and gives its outputs. */
   run(entry: string, feeds: Feeds): Promise<Record<string, TensorData>>;
-  /** The values of variables. */
+  /** The values of variables; with products in bfloat16, of a weight that is never trained and only they read, the rounded ones. */
   read(names: readonly string[]): Promise<Record<string, Float32Array>>;
   /** Frees everything; the session cannot be used any more. */
   dispose(): void;

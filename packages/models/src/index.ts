@@ -35,3 +35,8 @@ export { adapterWeightSpecs, declareAdapters, drawAdapters } from './adapters/ad
 export { AdapterMerger } from './adapters/merge-adapters.ts';
 export { parsePeftConfig, readAdapter, writeAdapter } from './adapters/peft-files.ts';
 export type { Adapter, WriteAdapterOptions } from './adapters/peft-files.ts';
+export { LayersModel } from './layers-model/layers-model.ts';
+export type { LayerRange } from './layers-model/layers-model.ts';
+export { LayersModelError } from './layers-model/layers-model-error.ts';
+export { openLayersModel } from './layers-model/open-layers-model.ts';
+export type { LayersModelFile } from './layers-model/open-layers-model.ts';

@@ -39,9 +39,64 @@ const params = Type.Object(
       description:
         'Iterations in which the learning rate rises, whatever their share; 0 means by warmup_ratio.',
     }),
-    lr_scheduler: Type.Union([Type.Literal('linear'), Type.Literal('cosine'), Type.Literal('constant')], {
-      default: 'linear',
-      description: 'How the learning rate goes on after the warm-up.',
+    lr_scheduler: Type.Union(
+      [
+        Type.Literal('linear'),
+        Type.Literal('cosine'),
+        Type.Literal('cosine_with_min_lr'),
+        Type.Literal('inverse_sqrt'),
+        Type.Literal('warmup_stable_decay'),
+        Type.Literal('constant'),
+      ],
+      { default: 'linear', description: 'How the learning rate goes on after the warm-up.' },
+    ),
+    min_lr_rate: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.1,
+      description: 'Share of the learning rate that cosine_with_min_lr and warmup_stable_decay end at.',
+    }),
+    decay_ratio: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.2,
+      description: 'Share of the iterations over which warmup_stable_decay falls.',
+    }),
+    optimizer: Type.Union(
+      [Type.Literal('adamw'), Type.Literal('sgd'), Type.Literal('adafactor'), Type.Literal('lion')],
+      {
+        default: 'adamw',
+        description:
+          'How weights are updated; adafactor keeps next to nothing beside them, lion and sgd half of what adamw keeps.',
+      },
+    ),
+    momentum: Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 1,
+      default: 0.9,
+      description: 'Momentum of sgd; with 0 it keeps nothing beside the weights.',
+    }),
+    nesterov: Type.Boolean({ default: false, description: 'Whether sgd looks ahead along its momentum.' }),
+    gradient_accumulation_steps: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 1,
+      description: 'Batches that add up to one update, as one batch as large as all of them would.',
+    }),
+    layer_lr_decay: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      default: 1,
+      description: "A layer's learning rate, as a share of that of the layer above.",
+    }),
+    decay: Type.Union([Type.Literal('all'), Type.Literal('matrices')], {
+      default: 'all',
+      description: 'Which weights decay; matrices leaves biases and norms out.',
+    }),
+    precision: Type.Union([Type.Literal('float32'), Type.Literal('bfloat16'), Type.Literal('auto')], {
+      default: 'float32',
+      description:
+        'Element type inside matrix products; auto takes the faster one, measured when training starts.',
     }),
     max_grad_norm: Type.Number({
       minimum: 0,
@@ -89,7 +144,7 @@ const params = Type.Object(
 /** Chooses hyperparameters. */
 export default defineStep({
   name: 'hparams',
-  revision: 1,
+  revision: 2,
   summary: 'Chooses hyperparameters: given values, defaults for the method, and a short search.',
   params,
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },

@@ -6,7 +6,7 @@ const params = Type.Object({}, { additionalProperties: false });
 /** Trains. */
 export default defineStep({
   name: 'train',
-  revision: 1,
+  revision: 2,
   summary: 'Trains what the strategy names, evaluates periodically, and proves what moved.',
   params,
   inputs: {

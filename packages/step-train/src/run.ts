@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseBackend } from '@joyul/compute';
+import { chooseBackend, choosePrecision } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
@@ -154,10 +154,12 @@ function makeTakePrefix(
 ): NonNullable<TrainOptions['takePrefix']> {
   const obstacle = findPrefixObstacle(others);
   return async (done) => {
+    // The fastest backend may be another one than it was then, and so may the faster element type.
+    const chosen = chooseBackend(backend).name;
+    const { name: precision } = await choosePrecision(others.precision, chosen);
     const { earlier, keep } = await takePrefix({
       extent: epochs,
-      // The fastest backend may be another one than it was then.
-      key: { ...others, backend: chooseBackend(backend).name },
+      key: { ...others, backend: chosen, precision },
       done,
       ...(obstacle === undefined ? {} : { obstacle }),
     });
@@ -212,6 +214,7 @@ export async function runTrain(context: Context): Promise<void> {
     perEpoch = start.totalIterations / hparams.epochs;
     resumedFrom = start.resumedFrom;
     startMs = performance.now();
+    if (hparams.precision !== 'float32') emit({ type: 'finding', text: start.precision.reason });
     tellStart(start, context);
   };
   const activity = strategy.blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';

@@ -38,6 +38,7 @@ export interface Hparams {
   readonly learning_rate: number;
   /** Peak learning rate of the head. */
   readonly head_learning_rate: number;
+  /** Texts that go through the model together. */
   readonly batch_size: number;
   readonly epochs: number;
   readonly weight_decay: number;
@@ -45,7 +46,26 @@ export interface Hparams {
   readonly warmup_ratio: number;
   /** Iterations in which the learning rate rises from 0, whatever their share; 0 means by `warmup_ratio`. */
   readonly warmup_steps: number;
-  readonly lr_scheduler: 'constant' | 'linear' | 'cosine';
+  /** `constant` has a warm-up too; the others are named as in TrainingArguments. */
+  readonly lr_scheduler:
+    'constant' | 'linear' | 'cosine' | 'cosine_with_min_lr' | 'inverse_sqrt' | 'warmup_stable_decay';
+  /** The share of the peak learning rate that `cosine_with_min_lr` and `warmup_stable_decay` end at. */
+  readonly min_lr_rate: number;
+  /** The share of all iterations over which `warmup_stable_decay` falls. */
+  readonly decay_ratio: number;
+  readonly optimizer: 'adamw' | 'sgd' | 'adafactor' | 'lion';
+  /** Of `sgd`. */
+  readonly momentum: number;
+  /** Whether `sgd` looks ahead along its momentum. */
+  readonly nesterov: boolean;
+  /** Batches that add up to one update; the result is that of one batch as large as all of them. */
+  readonly gradient_accumulation_steps: number;
+  /** Each layer's learning rate is that of the layer above times this; 1 means all the same. */
+  readonly layer_lr_decay: number;
+  /** Which weights decay: `matrices` leaves biases and norms out. */
+  readonly decay: 'all' | 'matrices';
+  /** The element type inside matrix products; `auto` takes the faster one, measured when training starts. */
+  readonly precision: 'float32' | 'bfloat16' | 'auto';
   /** Gradients are scaled down to this joint norm; 0 means never. */
   readonly max_grad_norm: number;
   /** Tokens of a text that count. */
@@ -93,6 +113,15 @@ export function defaultHparams(method: Method): Hparams {
     warmup_ratio: 0.1,
     warmup_steps: 0,
     lr_scheduler: 'linear',
+    min_lr_rate: 0.1,
+    decay_ratio: 0.2,
+    optimizer: 'adamw',
+    momentum: 0.9,
+    nesterov: false,
+    gradient_accumulation_steps: 1,
+    layer_lr_decay: 1,
+    decay: 'all',
+    precision: 'float32',
     max_grad_norm: 1,
     max_length: 128,
     evals_per_epoch: 2,

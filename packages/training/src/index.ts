@@ -14,6 +14,8 @@ export { openEncoder } from './open-encoder.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';
+export type { Schedule } from './schedule.ts';
+export { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';
 export { fitHead } from './fit-head.ts';
 export type { FitHeadOptions } from './fit-head.ts';
 export { balanceClasses, findCut, trainClassifier } from './train-classifier.ts';

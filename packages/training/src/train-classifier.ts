@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createSession, momentNames } from '@joyul/compute';
-import type { Program } from '@joyul/compute';
+import { chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
+import type { ChosenPrecision, Program, Slot, Variable } from '@joyul/compute';
 import { blockOf } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
-import { chooseBuckets, makeEpoch } from './batches.ts';
+import { chooseBuckets } from './batches.ts';
 import type { Checkpoint, TrainingState } from './checkpoint.ts';
 import { loadCheckpoint } from './checkpoint.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
@@ -13,7 +13,8 @@ import { encodeStates } from './encoder.ts';
 import type { TrainOptions, TrainResult } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
 import { proveTrainability } from './trainability.ts';
-import { Trainer } from './trainer.ts';
+import { Trainer, makeWindows } from './trainer.ts';
+import { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';
 
 /** Frozen states are kept in memory up to this size; beyond it the frozen layers are computed each time. */
 const maxCacheBytes = 2e9;
@@ -33,7 +34,11 @@ export function balanceClasses(examples: readonly Example[], classes: number): F
   return counts.map((count) => (count === 0 ? 0 : examples.length / (classes * count)));
 }
 
-function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTensor>): string {
+function identityOf(
+  options: TrainOptions,
+  weights: ReadonlyMap<string, NamedTensor>,
+  precision: ChosenPrecision,
+): string {
   const hash = createHash('sha256').update(
     JSON.stringify([
       options.strategy,
@@ -41,6 +46,7 @@ function identityOf(options: TrainOptions, weights: ReadonlyMap<string, NamedTen
       options.seed,
       options.labels,
       options.backend ?? 'default',
+      precision.name,
     ]),
   );
   for (const { data } of weights.values())
@@ -72,7 +78,7 @@ async function cacheTrunk(
 /** What is computed and built once, before the first iteration. */
 interface Prepared {
   readonly program: Program;
-  readonly weightNames: readonly string[];
+  readonly weights: ReadonlyMap<string, Variable>;
   readonly isTrained: (name: string) => boolean;
   readonly buckets: readonly number[];
   readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
@@ -109,11 +115,21 @@ async function prepareTraining(
       weightDecay: hparams.weight_decay,
       maxGradNorm: hparams.max_grad_norm,
       labelSmoothing: hparams.label_smoothing,
+      optimizer: optimizerOf(hparams),
+      rateShareOf: (name) => rateShareOf(name, model.config.layers, hparams.layer_lr_decay),
+      decay: hparams.decay,
+      accumulates: hparams.gradient_accumulation_steps > 1,
       ...(hparams.class_weights === 'balanced' ? { classWeights: balanceClasses(train, labels.length) } : {}),
     },
   );
-  return { program, weightNames: [...weights.keys()], isTrained, buckets, states, cut, trunkMs };
+  return { program, weights, isTrained, buckets, states, cut, trunkMs };
 }
+
+const zeros = ({ name, shape }: Slot): NamedTensor => ({
+  name,
+  shape,
+  data: new Float32Array(sizeOf(shape)),
+});
 
 const startState = (identity: string): TrainingState => ({
   version: 1,
@@ -158,32 +174,43 @@ export async function trainClassifier(options: TrainOptions): Promise<TrainResul
     );
   }
   const before = await model.readTensors();
-  const { program, weightNames, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
+  const { program, weights, isTrained, buckets, states, cut, trunkMs } = await prepareTraining(
     options,
     before,
   );
-  const trained = weightNames.filter(isTrained);
-  const identity = identityOf(options, before);
-  const perEpoch = makeEpoch(train, buckets, hparams.batch_size, options.seed).length;
+  const trained = [...weights.keys()].filter(isTrained);
+  const { kept: slots, sums } = slotsOf(
+    hparams,
+    [...weights.values()].filter((weight) => isTrained(weight.name)),
+  );
+  const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
+  const identity = identityOf(options, before, precision);
+  const perEpoch = makeWindows(options, buckets, 0).length;
   const { checkpoint, keep } = await openCheckpoint(options, identity, perEpoch);
-  const session = await createSession(program, backend === undefined ? {} : { backend });
+  const session = await createSession(program, {
+    matmul: precision.name,
+    ...(backend === undefined ? {} : { backend }),
+  });
   try {
-    const dataOf = (name: string): Float32Array => before.get(name)?.data ?? new Float32Array();
-    const values = [
-      ...weightNames.map((name) => [name, dataOf(name)] as const),
-      ...trained.flatMap((name) =>
-        momentNames(name).map((slot) => [slot, new Float32Array(dataOf(name).length)] as const),
-      ),
-      // Last, so that what a checkpoint holds wins.
-      ...(checkpoint?.tensors ?? []).map((tensor) => [tensor.name, tensor.data] as const),
-    ];
-    await session.write(Object.fromEntries(values));
+    const own = [...weights.keys()].flatMap((name) => before.get(name) ?? []);
+    // Last, so that what a checkpoint holds wins.
+    const tensors = [...own, ...[...slots, ...sums].map(zeros), ...(checkpoint?.tensors ?? [])];
+    await session.write(Object.fromEntries(tensors.map(({ name, data }) => [name, data])));
     const state = checkpoint?.state ?? startState(identity);
-    const trainer = new Trainer({ options, session, trained, buckets, states, state });
+    const trainer = new Trainer({
+      options,
+      session,
+      trained,
+      slots: slots.map((slot) => slot.name),
+      buckets,
+      states,
+      state,
+    });
     if (checkpoint !== undefined) trainer.restoreBest(checkpoint.best);
     options.onStart?.({
       cut,
       trunkMs,
+      precision,
       resumedFrom: state.iteration,
       before: state,
       totalIterations: perEpoch * hparams.epochs,

@@ -1,3 +1,4 @@
+import type { ChosenPrecision } from '@joyul/compute';
 import type { Backend } from '@joyul/plugin-api';
 import type { BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
@@ -41,6 +42,8 @@ export interface TrainingStart {
   readonly cut: number | undefined;
   /** Milliseconds that the frozen layers took, once. */
   readonly trunkMs: number;
+  /** The element type inside matrix products. */
+  readonly precision: ChosenPrecision;
   /** Iterations that a checkpoint had done. */
   readonly resumedFrom: number;
   /** What was measured until then. */

@@ -1,5 +1,4 @@
-import { momentNames } from '@joyul/compute';
-import type { Session } from '@joyul/compute';
+import type { Optimizer, Session, TensorData } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { NamedTensor } from '@joyul/models';
 import type { Batch, Example } from './batches.ts';
@@ -9,15 +8,19 @@ import { saveCheckpoint } from './checkpoint.ts';
 import { entryNames } from './classifier-program.ts';
 import type { CachedStates } from './encoder.ts';
 import { padStates } from './encoder.ts';
-import { countWarmup, scheduleFactor } from './schedule.ts';
+import { scheduleFactor } from './schedule.ts';
 import type { TrainOptions } from './train-options.ts';
 import { TrainingError } from './train-options.ts';
+import { optimizerOf } from './update-rule.ts';
 
 /** One run of training; made, run and thrown away by {@link trainClassifier}. */
 export class Trainer {
   readonly #options: TrainOptions;
   readonly #session: Session;
   readonly #trained: readonly string[];
+  /** The optimizer's slots. */
+  readonly #slots: readonly string[];
+  readonly #optimizer: Optimizer;
   readonly #buckets: readonly number[];
   readonly #states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
   #state: TrainingState;
@@ -27,6 +30,7 @@ export class Trainer {
     readonly options: TrainOptions;
     readonly session: Session;
     readonly trained: readonly string[];
+    readonly slots: readonly string[];
     readonly buckets: readonly number[];
     readonly states: { readonly train: CachedStates; readonly validation: CachedStates } | undefined;
     readonly state: TrainingState;
@@ -34,6 +38,8 @@ export class Trainer {
     this.#options = parts.options;
     this.#session = parts.session;
     this.#trained = parts.trained;
+    this.#slots = parts.slots;
+    this.#optimizer = optimizerOf(parts.options.hparams);
     this.#buckets = parts.buckets;
     this.#states = parts.states;
     this.#state = parts.state;
@@ -73,16 +79,29 @@ export class Trainer {
     };
   }
 
-  async #trainOn(batch: Batch, factor: number): Promise<void> {
+  /** One update of the weights, from the batches that it is made of. */
+  async #update(batches: readonly Batch[], factor: number): Promise<Record<string, TensorData>> {
     const { hparams, train } = this.#options;
-    const iteration = this.#state.iteration;
-    const outputs = await this.#session.run(entryNames.train(batch.time), {
-      ...this.#inputs(batch, train, 'train'),
+    const rates = {
       learningRate: hparams.learning_rate * factor,
       headLearningRate: hparams.head_learning_rate * factor,
-      beta1Power: 0.9 ** (iteration + 1),
-      beta2Power: 0.999 ** (iteration + 1),
-    });
+      ...this.#optimizer.scalarsAt(this.#state.iteration + 1),
+    };
+    const [first] = batches;
+    if (hparams.gradient_accumulation_steps === 1 && first !== undefined)
+      return this.#session.run(entryNames.train(first.time), {
+        ...this.#inputs(first, train, 'train'),
+        ...rates,
+      });
+    for (const batch of batches)
+      await this.#session.run(entryNames.accumulate(batch.time), this.#inputs(batch, train, 'train'));
+    return this.#session.run(entryNames.update, rates);
+  }
+
+  async #trainOn(batches: readonly Batch[], factor: number): Promise<void> {
+    const { hparams } = this.#options;
+    const iteration = this.#state.iteration;
+    const outputs = await this.#update(batches, factor);
     const loss = outputs['loss']?.[0] ?? Number.NaN;
     const gradientNorm = outputs['gradientNorm']?.[0] ?? Number.NaN;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
@@ -141,26 +160,23 @@ export class Trainer {
     this.#options.onEvaluation?.(evaluation);
   }
 
-  async #readTrained(
-    suffix: (name: string) => readonly string[] = (name) => [name],
-  ): Promise<readonly NamedTensor[]> {
-    const values = await this.#session.read(this.#trained.flatMap(suffix));
+  async #readTrained(others: readonly string[] = []): Promise<readonly NamedTensor[]> {
+    const values = await this.#session.read([...this.#trained, ...others]);
     return Object.entries(values).map(([name, data]) => ({ name, shape: [data.length], data }));
   }
 
   /** Saves all that is needed to go on, in the scratch folder unless another is given. */
   async checkpoint(dir = this.#options.scratchDir): Promise<void> {
     if (dir === undefined) return;
-    const tensors = await this.#readTrained((name) => [name, ...momentNames(name)]);
+    const tensors = await this.#readTrained(this.#slots);
     await saveCheckpoint(dir, { state: this.#state, tensors, best: this.#best });
   }
 
   /** Trains to the end and tells why it stopped. */
   async run(): Promise<string> {
-    const { hparams, train, seed, signal, onIteration } = this.#options;
-    const perEpoch = makeEpoch(train, this.#buckets, hparams.batch_size, seed).length;
+    const { hparams, signal, onIteration } = this.#options;
+    const perEpoch = makeWindows(this.#options, this.#buckets, 0).length;
     const total = perEpoch * hparams.epochs;
-    const warmup = countWarmup(hparams, total);
     const every = Math.max(1, Math.ceil(perEpoch / Math.max(1, hparams.evals_per_epoch)));
     const isDue = (iteration: number): boolean =>
       iteration % perEpoch === 0 || (iteration % perEpoch) % every === 0;
@@ -172,18 +188,15 @@ export class Trainer {
       await this.checkpoint();
     }
     for (let epoch = Math.floor(this.#state.iteration / perEpoch); epoch < hparams.epochs; epoch++) {
-      const batches = makeEpoch(train, this.#buckets, hparams.batch_size, (seed + epoch * 0x9e3779b1) >>> 0);
-      for (const batch of batches.slice(this.#state.iteration - epoch * perEpoch)) {
+      const windows = makeWindows(this.#options, this.#buckets, epoch);
+      for (const batches of windows.slice(this.#state.iteration - epoch * perEpoch)) {
         if (hasStopped())
           return `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`;
         if (signal?.aborted === true) {
           await this.checkpoint();
           throw new StepFailure('CHECKPOINTED', `Training stopped after iteration ${this.#state.iteration}.`);
         }
-        await this.#trainOn(
-          batch,
-          scheduleFactor(hparams.lr_scheduler, this.#state.iteration, total, warmup),
-        );
+        await this.#trainOn(batches, scheduleFactor(hparams, this.#state.iteration, total));
         const last = this.#state.trainLosses.at(-1);
         if (last !== undefined)
           onIteration?.({
@@ -201,6 +214,19 @@ export class Trainer {
       ? `it stopped early: ${hparams.early_stopping_patience} evaluations in a row were not better`
       : `all ${hparams.epochs} epochs were done`;
   }
+}
+
+/** The batches of an epoch, grouped into those of one update each; the last update may have fewer. */
+export function makeWindows(
+  { train, hparams, seed }: Pick<TrainOptions, 'train' | 'hparams' | 'seed'>,
+  buckets: readonly number[],
+  epoch: number,
+): readonly (readonly Batch[])[] {
+  const { batch_size, gradient_accumulation_steps: size } = hparams;
+  const batches = makeEpoch(train, buckets, batch_size, (seed + epoch * 0x9e3779b1) >>> 0);
+  return Array.from({ length: Math.ceil(batches.length / size) }, (_, index) =>
+    batches.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** More right answers count first: a loss also rises when right answers stay and wrong ones get surer. */

@@ -1,19 +1,9 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { FusedBody, Node } from '../ir.ts';
 import { collectNodes } from '../ir.ts';
-
-/** Computes a node's outputs from its inputs, inside a tidy scope. */
-type Kernel = (
-  tf: typeof Tfjs,
-  inputs: readonly Tfjs.Tensor[],
-  node: Node,
-) => Tfjs.Tensor | readonly Tfjs.Tensor[];
-
-const at = (inputs: readonly Tfjs.Tensor[], index: number): Tfjs.Tensor => {
-  const tensor = inputs[index];
-  if (tensor === undefined) throw new Error(`Internal error: no input ${index}.`);
-  return tensor;
-};
+import { convolutionKernels } from './convolution-kernels.ts';
+import type { Kernel } from './kernel.ts';
+import { at, numbers, shapeOf } from './kernel.ts';
 
 type TwoOperands = (left: Tfjs.Tensor, right: Tfjs.Tensor) => Tfjs.Tensor;
 type OneOperand = (x: Tfjs.Tensor) => Tfjs.Tensor;
@@ -27,9 +17,6 @@ const unary =
   (tf, inputs) =>
     pick(tf)(at(inputs, 0));
 
-const shapeOf = (node: Node): number[] => [...(node.outputs[0]?.shape ?? [])];
-/** The whole numbers of a constant input. */
-const numbers = (node: Node, index: number): number[] => [...(node.inputs[index]?.node.data ?? [])];
 const keeps = (node: Node): boolean => node.attributes['keepDims'] === true;
 
 const matMul: Kernel = (tf, inputs, node) =>
@@ -91,6 +78,7 @@ function erfOf(x: number): number {
 
 /** What runs each operation of the intermediate representation on tfjs' own backends. */
 export const eagerKernels: Readonly<Record<string, Kernel>> = {
+  ...convolutionKernels,
   AddV2: binary((tf) => tf.add),
   Sub: binary((tf) => tf.sub),
   Mul: binary((tf) => tf.mul),
@@ -115,6 +103,12 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   Tanh: unary((tf) => tf.tanh),
   Sigmoid: unary((tf) => tf.sigmoid),
   Relu: unary((tf) => tf.relu),
+  Relu6: unary((tf) => tf.relu6),
+  ReluGrad: (tf, inputs) => tf.mul(at(inputs, 0), tf.step(at(inputs, 1))),
+  Relu6Grad: (tf, inputs) => {
+    const [gradient, y] = [at(inputs, 0), at(inputs, 1)];
+    return tf.mul(gradient, tf.mul(tf.step(y), tf.step(tf.sub(6, y))));
+  },
   Erf: erf,
   Softmax: unary((tf) => (x) => tf.softmax(x)),
   LogSoftmax: unary((tf) => (x) => tf.logSoftmax(x)),
@@ -128,6 +122,14 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   Reshape: (tf, inputs, node) => tf.reshape(at(inputs, 0), shapeOf(node)),
   Transpose: (tf, inputs, node) => tf.transpose(at(inputs, 0), numbers(node, 1)),
   Slice: (tf, inputs, node) => tf.slice(at(inputs, 0), numbers(node, 1), numbers(node, 2)),
+  Pad: (tf, inputs, node) => {
+    const amounts = numbers(node, 1);
+    const pairs = shapeOf(node).map((_, axis): [number, number] => [
+      amounts[2 * axis] ?? 0,
+      amounts[2 * axis + 1] ?? 0,
+    ]);
+    return tf.pad(at(inputs, 0), pairs);
+  },
   ConcatV2: (tf, inputs, node) => tf.concat(inputs.slice(0, -1), numbers(node, inputs.length - 1)[0] ?? 0),
   BroadcastTo: (tf, inputs, node) => tf.broadcastTo(at(inputs, 0), shapeOf(node)),
   GatherV2: (tf, inputs) => tf.gather(at(inputs, 0), tf.cast(at(inputs, 1), 'int32')),

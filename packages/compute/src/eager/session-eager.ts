@@ -100,6 +100,11 @@ export function createEagerSession(tf: typeof Tfjs, program: Program): Session {
       assign(update.variable.name, at(update.value).clone());
       return;
     }
+    if (update.kind === 'add') {
+      const before = valueOfVariable(update.variable.name, update.variable.shape);
+      assign(update.variable.name, tf.add(before, at(update.value)));
+      return;
+    }
     const { rates } = update;
     const first = valueOfVariable(update.firstMoment.name, update.variable.shape);
     const second = valueOfVariable(update.secondMoment.name, update.variable.shape);

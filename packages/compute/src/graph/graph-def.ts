@@ -148,11 +148,13 @@ class GraphWriter {
     const wanted = [...entry.outputs.map((output) => output.tensor), ...entry.updates.flatMap(tensorsOf)];
     const nodes = collectNodes(wanted);
     for (const node of nodes) this.#writeNode(node);
-    // Everything that reads a variable in this entry comes before any change to one.
-    const reads = nodes
-      .filter((node) => node.op === 'Variable')
-      .map((node) => `^${this.#names.get(node)?.[0] ?? ''}`);
-    const done = entry.updates.map((update) => `^${this.#writeUpdate(update, reads)}`);
+    // Everything that reads a variable in this entry comes before a change to it.
+    const present = new Set(nodes);
+    const done = entry.updates.map((update) => {
+      const { node } = update.variable;
+      const read = present.has(node) ? this.#names.get(node)?.[0] : undefined;
+      return `^${this.#writeUpdate(update, read === undefined ? [] : [`^${read}`])}`;
+    });
     const outputs = entry.outputs.map(({ tensor }, position) =>
       this.write(`${scope}/out${position}`, 'Identity', [this.nameOf(tensor), ...done], {
         T: { type: tensor.dtype },
@@ -246,8 +248,10 @@ class GraphWriter {
   #writeUpdate(update: Update, reads: readonly string[]): string {
     const handle = this.#handleOf(update.variable);
     const type = { type: update.variable.dtype } as const;
-    if (update.kind === 'assign')
-      return this.add('AssignVariableOp', [handle, this.nameOf(update.value), ...reads], { dtype: type });
+    if (update.kind !== 'adamw') {
+      const op = update.kind === 'add' ? 'AssignAddVariableOp' : 'AssignVariableOp';
+      return this.add(op, [handle, this.nameOf(update.value), ...reads], { dtype: type });
+    }
     const { rates } = update;
     const gradient = this.nameOf(update.gradient);
     const order = [...reads];

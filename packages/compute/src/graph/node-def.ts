@@ -17,6 +17,7 @@ export type Attribute =
   | { readonly function: string }
   | { readonly bool: boolean }
   | { readonly int: number }
+  | { readonly ints: readonly number[] }
   | { readonly text: string }
   | { readonly shape: readonly number[] }
   | { readonly data: TensorData; readonly shape: readonly number[]; readonly dtype: DType };
@@ -42,6 +43,7 @@ function attributeMessage(attribute: Attribute): Buffer {
     return bytes(1, message(...attribute.types.map((dtype) => int(6, dtypeNumbers[dtype]))));
   if ('function' in attribute) return bytes(10, bytes(1, attribute.function));
   if ('bool' in attribute) return int(5, attribute.bool ? 1 : 0);
+  if ('ints' in attribute) return bytes(1, message(...attribute.ints.map((value) => int(3, value))));
   if ('int' in attribute) return int(3, attribute.int);
   if ('text' in attribute) return bytes(2, attribute.text);
   if (!('data' in attribute)) return bytes(7, shapeMessage(attribute.shape));
@@ -90,7 +92,38 @@ const reduction: AttributeRule = (node, { keepDims }) => ({
   keep_dims: { bool: keepDims === true },
 });
 
+/** A window's stride or size [down, right], for each axis of an image. */
+const ofImage = (pair: Attributes[string] | undefined): Attribute => ({
+  ints: [1, ...(pair as readonly number[]), 1], // Set by every operation with a window.
+});
+const convolution: AttributeRule = (_node, { strides, padding, amounts }) => ({
+  T: { type: 'float32' },
+  strides: ofImage(strides),
+  padding: { text: String(padding) },
+  explicit_paddings: {
+    ints: padding === 'EXPLICIT' ? [0, 0, ...(amounts as readonly number[]), 0, 0] : [], // Set with the strides.
+  },
+});
+const pooling: AttributeRule = (_node, { strides, padding, kernel }) => ({
+  T: { type: 'float32' },
+  ksize: ofImage(kernel),
+  strides: ofImage(strides),
+  padding: { text: String(padding) },
+});
+
 const rules: Readonly<Record<string, AttributeRule>> = {
+  ...Object.fromEntries(
+    ['Conv2D', 'DepthwiseConv2dNative'].flatMap((op) =>
+      [op, `${op}BackpropInput`, `${op}BackpropFilter`].map((name) => [name, convolution]),
+    ),
+  ),
+  ...Object.fromEntries(['MaxPool', 'AvgPool', 'MaxPoolGrad', 'AvgPoolGrad'].map((op) => [op, pooling])),
+  Pad: (node) => ({ T: { type: inputType(node) }, Tpaddings: { type: 'int32' } }),
+  ResizeBilinear: (node) => ({
+    T: { type: inputType(node) },
+    align_corners: { bool: false },
+    half_pixel_centers: { bool: true },
+  }),
   Sum: reduction,
   Mean: reduction,
   Max: reduction,
@@ -157,6 +190,7 @@ const outputNames: Readonly<Record<string, string>> = Object.fromEntries([
     (op) => [op, 'y'],
   ),
   ['Relu', 'activations'],
+  ['Relu6', 'activations'],
   ['Softmax', 'softmax'],
   ['LogSoftmax', 'logsoftmax'],
 ]);

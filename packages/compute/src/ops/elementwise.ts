@@ -67,6 +67,8 @@ export const sigmoid = unary('Sigmoid');
 export const erf = unary('Erf');
 /** max(x, 0). */
 export const relu = unary('Relu');
+/** min(max(x, 0), 6) (Howard et al. 2017). */
+export const relu6 = unary('Relu6');
 
 /** The same values in another element type. */
 export function cast(x: Tensor, dtype: DType): Tensor {

@@ -1,7 +1,11 @@
 export * from './attention.ts';
+export * from './batch-norm.ts';
+export * from './convolution.ts';
 export * from './elementwise.ts';
 export { fuse } from './fuse.ts';
 export * from './losses.ts';
 export * from './matmul.ts';
 export * from './neural.ts';
+export * from './pooling.ts';
 export * from './structure.ts';
+export type { Padding, PaddingAmounts, WindowOptions } from './window.ts';

@@ -33,11 +33,14 @@ export function batchMatMul(a: Tensor, b: Tensor, options: MatMulOptions = {}): 
   });
 }
 
+/** x + b along the last axis of x. */
+export const addBias = (x: Tensor, bias: Tensor): Tensor =>
+  makeTensor('BiasAdd', [x, bias], x.shape, x.dtype);
+
 /** y = x·Wᵀ + b, for x [rows, in], W [out, in], b [out]; the layout of PyTorch's Linear. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const product = matMul(x, weight, { transposeB: true }); // [rows, out]
-  const output =
-    bias === undefined ? product : makeTensor('BiasAdd', [product, bias], product.shape, product.dtype);
+  const output = bias === undefined ? product : addBias(product, bias);
   return withGradient(output, bias === undefined ? [x, weight] : [x, weight, bias], (gradient, needed) => [
     needed[0] === true ? matMul(gradient, weight) : undefined,
     needed[1] === true ? matMul(gradient, x, { transposeA: true }) : undefined,

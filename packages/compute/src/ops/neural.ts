@@ -1,6 +1,21 @@
 import type { Tensor } from '../ir.ts';
 import { makeTensor, scalar } from '../ir.ts';
-import { add, cast, div, equal, erf, exp, mul, rsqrt, sigmoid, square, sub, tanh } from './elementwise.ts';
+import {
+  add,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  less,
+  mul,
+  relu6,
+  rsqrt,
+  sigmoid,
+  square,
+  sub,
+  tanh,
+} from './elementwise.ts';
 import { fuse } from './fuse.ts';
 import { mean, reshape, sum, sumRows, withGradient } from './structure.ts';
 
@@ -100,6 +115,35 @@ export function geluTanh(x: Tensor): Tensor {
       const t = inner(y);
       const chain = mul(add(mul(square(y), 3 * bend), 1), slope / 2);
       return add(mul(add(t, 1), 0.5), mul(mul(y, sub(scalar(1), square(t))), chain));
+    },
+  );
+}
+
+/** x·σ(x), also called SiLU (Ramachandran et al. 2017). */
+export function swish(x: Tensor): Tensor {
+  return activation(
+    x,
+    (y) => mul(y, sigmoid(y)),
+    (y) => {
+      const s = sigmoid(y);
+      return mul(s, add(mul(y, sub(scalar(1), s)), 1));
+    },
+  );
+}
+
+/** min(max(x+3, 0), 6)/6 (Howard et al. 2019). */
+export function hardSigmoid(x: Tensor): Tensor {
+  return mul(relu6(add(x, 3)), 1 / 6);
+}
+
+/** x·min(max(x+3, 0), 6)/6 (Howard et al. 2019). */
+export function hardSwish(x: Tensor): Tensor {
+  return activation(
+    x,
+    (y) => mul(y, hardSigmoid(y)),
+    (y) => {
+      const rising = cast(less(square(y), 9), 'float32'); // 1 where |y| < 3.
+      return add(hardSigmoid(y), mul(mul(y, rising), 1 / 6));
     },
   );
 }

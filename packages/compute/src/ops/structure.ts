@@ -30,10 +30,18 @@ export function slice(x: Tensor, begin: readonly number[], size: readonly number
   );
 }
 
+/** Zeros before and after x along each axis. */
+export function pad(x: Tensor, amounts: readonly (readonly [before: number, after: number])[]): Tensor {
+  if (amounts.every(([before, after]) => before === 0 && after === 0)) return x;
+  const shape = x.shape.map((length, axis) => length + (amounts[axis]?.[0] ?? 0) + (amounts[axis]?.[1] ?? 0));
+  return makeTensor('Pad', [x, constant(amounts.flat(), [amounts.length, 2], 'int32')], shape, x.dtype);
+}
+
 /** Tensors joined along one axis. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (first === undefined) throw new Error('Internal error: nothing to join.');
+  if (parts.length === 1) return first; // TensorFlow joins two or more.
   const shape = first.shape.map((length, index) =>
     index === axis ? parts.reduce((sum, part) => sum + lengthOf(part, axis), 0) : length,
   );

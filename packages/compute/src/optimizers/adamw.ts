@@ -1,24 +1,17 @@
-import type { Tensor, Variable } from '../ir.ts';
+import type { Tensor } from '../ir.ts';
 import { scalar, sizeOf } from '../ir.ts';
-import { add, div, minimum, mul, sqrt, square, sub } from '../ops/elementwise.ts';
+import { add, div, mul, sqrt, square, sub } from '../ops/elementwise.ts';
 import { fuse, fuseThreshold } from '../ops/fuse.ts';
-import { halfSumOfSquares } from '../ops/structure.ts';
 import type { Program, Update } from '../program.ts';
+import { splitScale } from './clip.ts';
+import type { Optimizer, UpdateTarget } from './optimizer.ts';
+import { declareSlot, scalarOf } from './optimizer.ts';
 
 /** The numbers of AdamW, with PyTorch's defaults. */
 export interface AdamWOptions {
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
-}
-
-/** One weight to update. */
-export interface AdamWTarget {
-  readonly variable: Variable;
-  readonly gradient: Tensor;
-  /** Shape []. */
-  readonly learningRate: Tensor;
-  readonly weightDecay: number;
 }
 
 /** The inputs that each run of an AdamW entry needs: β₁ᵗ and β₂ᵗ for the iteration t, from 1. */
@@ -30,8 +23,21 @@ export interface AdamWPowers {
 /** The names of the two moments of a weight. */
 export const momentNames = (name: string): readonly [string, string] => [`${name}/m`, `${name}/v`];
 
-const declare = (program: Program, name: string, like: Variable): Variable =>
-  program.findVariable(name) ?? program.variable(name, like.shape, { isTrainable: false });
+/** AdamW with the moments of {@link momentNames}; see {@link adamW}. */
+export function adamWOptimizer(options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999 } = options;
+  return {
+    slotsOf: ({ name, shape }) => momentNames(name).map((slot) => ({ name: slot, shape })),
+    scalarsAt: (iteration) => ({ beta1Power: beta1 ** iteration, beta2Power: beta2 ** iteration }),
+    makeUpdates: (program, targets, scalars) =>
+      adamW(
+        program,
+        targets,
+        { beta1Power: scalarOf(scalars, 'beta1Power'), beta2Power: scalarOf(scalars, 'beta2Power') },
+        options,
+      ),
+  };
+}
 
 /**
  * AdamW (Loshchilov and Hutter 2019), as PyTorch computes it: decay first, then
@@ -39,7 +45,7 @@ const declare = (program: Program, name: string, like: Variable): Variable =>
  */
 export function adamW(
   program: Program,
-  targets: readonly AdamWTarget[],
+  targets: readonly UpdateTarget[],
   powers: AdamWPowers,
   options: AdamWOptions = {},
 ): readonly Update[] {
@@ -59,8 +65,8 @@ export function adamW(
       kind: 'adamw',
       variable,
       gradient,
-      firstMoment: declare(program, first, variable),
-      secondMoment: declare(program, second, variable),
+      firstMoment: declareSlot(program, { name: first, shape: variable.shape }),
+      secondMoment: declareSlot(program, { name: second, shape: variable.shape }),
       rates: {
         ...powers,
         learningRate,
@@ -100,24 +106,4 @@ function fuseUpdate({ variable, firstMoment, secondMoment, gradient, rates }: Ad
     { kind: 'assign', variable: firstMoment, value: m },
     { kind: 'assign', variable: secondMoment, value: v },
   ];
-}
-
-/** A gradient as a tensor times a scalar, where it was made so (clipping does), that the product need not be stored. */
-function splitScale(gradient: Tensor): readonly [Tensor, Tensor] {
-  const [left, right] = gradient.node.op === 'Mul' ? gradient.node.inputs : [];
-  if (left === undefined || right?.shape.length !== 0) return [gradient, scalar(1)];
-  return sizeOf(left.shape) === sizeOf(gradient.shape) ? [left, right] : [gradient, scalar(1)];
-}
-
-/** Gradients scaled so that their joint L2 norm is at most `maxNorm`, and the norm before that, shape []. */
-export function clipByGlobalNorm(
-  gradients: readonly Tensor[],
-  maxNorm: number | undefined,
-): { readonly gradients: readonly Tensor[]; readonly norm: Tensor } {
-  const halves = gradients.map(halfSumOfSquares).reduce((total, part) => add(total, part), scalar(0));
-  const norm = sqrt(mul(halves, 2));
-  if (maxNorm === undefined) return { gradients, norm };
-  // PyTorch's clip_grad_norm_: the small number keeps a zero norm from dividing by zero.
-  const factor = minimum(div(scalar(maxNorm), add(norm, 1e-6)), 1);
-  return { gradients: gradients.map((gradient) => mul(gradient, factor)), norm };
 }

@@ -11,6 +11,7 @@ import {
   gelu,
   geluTanh,
   gradients,
+  headCrossEntropy,
   layerNorm,
   linear,
   loadBinding,
@@ -39,6 +40,12 @@ const noise = (count: number, phase: number): Float32Array =>
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const row = (width: number, phase: number): Tensor => constant(noise(width, phase), [width]);
 
+const tokens = constant(
+  Int32Array.from({ length: 64 }, (_, index) => (index % 9 === 0 ? -100 : (index * 37) % 2048)),
+  [64],
+  'int32',
+);
+
 /** Shapes that are large enough for a compiled function. */
 const cases: readonly (readonly [string, readonly number[], (x: Tensor) => Tensor])[] = [
   ['gelu', [512, 256], gelu],
@@ -47,6 +54,12 @@ const cases: readonly (readonly [string, readonly number[], (x: Tensor) => Tenso
   ['layerNorm', [512, 256], (x) => layerNorm(x, row(256, 1), row(256, 2), 1e-5)],
   ['rmsNorm', [512, 256], (x) => rmsNorm(x, row(256, 1), 1e-5)],
   ['rope', [2, 4, 128, 64], (x) => rope(x, makeRopeTables(128, 64))],
+  [
+    'headCrossEntropy, smoothed',
+    [64, 32],
+    (x) =>
+      headCrossEntropy(x, constant(noise(2048 * 32, 3), [2048, 32]), tokens, { labelSmoothing: 0.2 }).total,
+  ],
   ['attention', [2, 4, 128, 64], (x) => attention(mul(x, 0.2), x, mul(x, 2), causalBias(128))],
 ];
 
@@ -180,6 +193,46 @@ describe.skipIf(isMissing)(`products in bfloat16${title}`, () => {
     // bfloat16 has 8 bits: an update of 1 % of a weight's last bit would be lost.
     const moved = after.filter((value, index) => value !== before[index]).length;
     expect(moved).toBeGreaterThan(0.99 * before.length);
+  });
+
+  /** x·wᵀ, and w as it can be read afterwards. */
+  async function multiply(
+    declare: (program: Program) => Tensor,
+    weight: Float32Array,
+  ): Promise<Record<'y' | 'w', Float32Array | Int32Array | undefined>> {
+    const program = new Program();
+    program.entry('run', (builder) => ({
+      outputs: { y: linear(builder.input('x', 'float32', [32, 128]), declare(program)) },
+    }));
+    const session = await createSession(program, { backend: 'tensorflow', matmul: 'bfloat16' });
+    await session.write({ w: weight });
+    const { y } = await session.run('run', { x: noise(32 * 128, 0) });
+    const { w } = await session.read(program.variables.map((variable) => variable.name));
+    session.dispose();
+    return { y, w };
+  }
+
+  test('keep a frozen weight in bfloat16 only, and give what narrowing it each time gives', async () => {
+    const weight = noise(64 * 128, 1);
+    const kept = await multiply((program) => program.variable('w', [64, 128]), weight);
+    const narrowed = await multiply(() => constant(weight, [64, 128]), weight);
+    expect(kept.y).toEqual(narrowed.y);
+    // A kept float32 would be what was written.
+    expect(largestDifference({ w: kept.w ?? [] }, { w: weight })).toBeGreaterThan(1e-4);
+  });
+
+  test('keep a frozen weight in float32 as well where something else reads it', async () => {
+    const weight = noise(64 * 128, 1);
+    const program = new Program();
+    const w = program.variable('w', [64, 128]);
+    program.entry('run', (builder) => ({
+      outputs: { y: linear(builder.input('x', 'float32', [32, 128]), w), doubled: mul(w, 2) },
+    }));
+    const session = await createSession(program, { backend: 'tensorflow', matmul: 'bfloat16' });
+    await session.write({ w: weight });
+    const { doubled } = await session.run('run', { x: noise(32 * 128, 0) });
+    expect([doubled, (await session.read(['w']))['w']]).toEqual([weight.map((value) => 2 * value), weight]);
+    session.dispose();
   });
 
   test('`auto` measures and tells what it chose', async () => {

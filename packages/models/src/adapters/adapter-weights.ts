@@ -1,6 +1,6 @@
 import type { Program } from '@joyul/compute';
 import { deriveSeed, makeRandom } from '../random-weights.ts';
-import type { NamedTensor } from '../safetensors.ts';
+import type { NamedTensor } from '../tensors.ts';
 import type { WeightSpec } from '../weight-specs.ts';
 import { adapterNames } from './adapter-plan.ts';
 import type { AdaptedLayer, AdapterPlan } from './adapter-plan.ts';

@@ -1,4 +1,4 @@
-import type { NamedTensor } from '../safetensors.ts';
+import type { NamedTensor } from '../tensors.ts';
 import { adapterNames } from './adapter-plan.ts';
 import type { AdaptedLayer, AdapterPlan } from './adapter-plan.ts';
 

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalName } from '../bert/bert-weights.ts';
 import { readTensors, writeTensors } from '../safetensors.ts';
-import type { NamedTensor } from '../safetensors.ts';
+import type { NamedTensor } from '../tensors.ts';
 import type { WeightSpec } from '../weight-specs.ts';
 import { AdapterError, isAdapterName, nameInBlock, planAdapters } from './adapter-plan.ts';
 import type { AdapterPlan, AdapterSpec } from './adapter-plan.ts';
