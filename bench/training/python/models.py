@@ -22,7 +22,6 @@ class Classifier(torch.nn.Module):
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
-        self.config = self.bert.config  # A Trainer looks for it when it groups by length.
         self.head = torch.nn.Linear(self.bert.config.hidden_size, classes)
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)

@@ -177,8 +177,8 @@ def main():
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(1)
     run = Run(spec)
-    tools = {"plain": run_plain, "compile": run_plain, "trainer": run_trainer}
-    tools.get(spec["tool"], run_sft)(run)
+    families = {"plain": run_plain, "compile": run_plain, "trainer": run_trainer, "sft": run_sft}
+    families[spec["tool"].split("-")[0]](run)
     result = {
         "iterations": run.windows.rows,
         "firstLossS": run.first_loss_s,
