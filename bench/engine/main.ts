@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Meter, findPython } from './measure.ts';
+import { Meter, findPython } from '../shared/measure.ts';
 import { installPeers, peerPackages } from './peers.ts';
 import type { Peer, PeerName } from './peers.ts';
 import { runWorkload } from './run-workload.ts';

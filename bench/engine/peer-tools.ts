@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { CommandLine } from './measure.ts';
+import type { CommandLine } from '../shared/measure.ts';
 import { peerPackages } from './peers.ts';
 import type { PeerName } from './peers.ts';
 import { writeFiles } from './tool.ts';

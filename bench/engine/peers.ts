@@ -1,7 +1,7 @@
 /** Installs the tools that Joyul is compared with, each in a folder of its own, once. */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInstaller } from '../shared/run-installer.ts';
 
 /** A package with the command of a peer. */
 interface PeerPackage {
@@ -23,24 +23,6 @@ export type PeerName = (typeof peerPackages)[number]['name'];
 
 /** Where a peer is, or why it is not there. */
 export type Peer = { readonly folder: string } | { readonly problem: string };
-
-/** Runs an installer; undefined when it went well, otherwise the end of what it said. */
-async function runInstaller(command: readonly string[], cwd: string): Promise<string | undefined> {
-  const [file = '', ...args] = command;
-  const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  const parts: Buffer[] = [];
-  child.stdout.on('data', (data: Buffer) => parts.push(data));
-  child.stderr.on('data', (data: Buffer) => parts.push(data));
-  return new Promise((resolve) => {
-    child.on('error', (error) => {
-      resolve(error.message);
-    });
-    child.on('close', (code) => {
-      const text = Buffer.concat(parts).toString().trim().split('\n').slice(-3).join(' ');
-      resolve(code === 0 ? undefined : `${file} ended with ${code ?? 'a signal'}: ${text}`);
-    });
-  });
-}
 
 /** The commands that install a package into a folder. */
 function installCommands(peer: PeerPackage, folder: string, python: string): readonly (readonly string[])[] {

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { LimitError, summarize } from './measure.ts';
-import type { CommandLine, Meter, Sample, Summary } from './measure.ts';
+import { LimitError, summarize } from '../shared/measure.ts';
+import type { CommandLine, Meter, Sample, Summary } from '../shared/measure.ts';
 import { cases, writeProject } from './tool.ts';
 import type { Case, Tool } from './tool.ts';
 import { expectResult, makeSources, ranLog } from './workloads.ts';

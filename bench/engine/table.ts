@@ -1,23 +1,11 @@
 /** The tables that the bench prints. */
+import { align } from '../shared/align.ts';
 import type { Cell, WorkloadResult } from './run-workload.ts';
 import { cases } from './tool.ts';
 import type { Target } from './targets.ts';
 
 const formatMs = (ms: number): string =>
   ms < 9999.5 ? `${ms.toFixed(ms < 99.95 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(1)} s`;
-
-/** Lines up cells: the first two columns to the left, figures to the right. */
-function align(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const format = (row: readonly string[]): string =>
-    row
-      .map((text, column) =>
-        column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd();
-  return rows.map((row) => `  ${format(row)}`).join('\n');
-}
 
 const header = [
   'case',

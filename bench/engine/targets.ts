@@ -1,5 +1,5 @@
 /** What Joyul's engine has to reach, each judged from the figures of one run. */
-import type { Summary } from './measure.ts';
+import type { Summary } from '../shared/measure.ts';
 import type { WorkloadResult } from './run-workload.ts';
 import type { Case } from './tool.ts';
 

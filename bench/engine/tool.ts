@@ -1,7 +1,7 @@
 /** What a tool of the bench is. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CommandLine } from './measure.ts';
+import type { CommandLine } from '../shared/measure.ts';
 import type { Peer, PeerName } from './peers.ts';
 import { makeSources } from './workloads.ts';
 import type { Workload } from './workloads.ts';

@@ -26,6 +26,7 @@ export { sgd } from './optimizers/sgd.ts';
 export type { SgdOptions } from './optimizers/sgd.ts';
 export { choosePrecision } from './precision.ts';
 export type { ChosenPrecision } from './precision.ts';
+export { compilesFunctions } from './probe.ts';
 export { Program } from './program.ts';
 export type { Entry, EntryBuilder, Update } from './program.ts';
 export type { Feeds, Session, VariableValues } from './session.ts';

@@ -222,9 +222,13 @@ function tellMemory({ emit }: Pick<Context, 'emit'>, predictedBytes: number): vo
   emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
 }
 
-/** Trains and writes the model. */
-export async function runTrain(context: Context): Promise<void> {
-  const { inputs, outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
+async function readInputs({ inputs }: Pick<Context, 'inputs'>): Promise<{
+  readonly dataset: Awaited<ReturnType<typeof readDataset>>;
+  readonly strategy: Strategy;
+  readonly hparams: Hparams;
+  readonly model: Awaited<ReturnType<typeof openEncoder>>;
+  readonly tokenizer: Awaited<ReturnType<typeof openTokenizer>>;
+}> {
   const [dataset, strategy, { values: hparams }, model, tokenizer] = await Promise.all([
     readDataset(inputs.dataset),
     readStrategy(inputs.strategy),
@@ -232,6 +236,13 @@ export async function runTrain(context: Context): Promise<void> {
     openEncoder(inputs.weights),
     openTokenizer(inputs.weights),
   ]);
+  return { dataset, strategy, hparams, model, tokenizer };
+}
+
+/** Trains and writes the model. */
+export async function runTrain(context: Context): Promise<void> {
+  const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
+  const { dataset, strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;
   const encode = async (split: 'train' | 'validation'): Promise<TrainOptions['train']> =>
     encodeRows(await dataset.rows(split), tokenizer, labels, hparams.max_length);

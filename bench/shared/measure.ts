@@ -40,7 +40,8 @@ type Answer =
       readonly timed_out: boolean;
     };
 
-function median(values: readonly number[]): number {
+/** The middle of the values, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
