@@ -76,6 +76,28 @@ function erfOf(x: number): number {
   return x >= 0 ? 1 - complement : complement - 1;
 }
 
+/** A box of a tensor replaced in JavaScript: tfjs has no such kernel. */
+const updateSlice: Kernel = (tf, inputs, node) => {
+  const [x, value] = [at(inputs, 0), at(inputs, 1)];
+  const begin = at(inputs, 2).dataSync();
+  const result = Float32Array.from(x.dataSync());
+  const lengths = value.shape;
+  const width = lengths.at(-1) ?? 1;
+  const source = value.dataSync();
+  for (let row = 0; row * width < source.length; row++) {
+    let rest = row;
+    let [place, step] = [0, 1];
+    for (let axis = x.rank - 1; axis >= 0; axis--) {
+      const length = axis === x.rank - 1 ? 1 : (lengths[axis] ?? 1);
+      place += step * ((begin[axis] ?? 0) + (rest % length));
+      rest = Math.floor(rest / length);
+      step *= x.shape[axis] ?? 1;
+    }
+    result.set(source.subarray(row * width, (row + 1) * width), place);
+  }
+  return tf.tensor(result, shapeOf(node));
+};
+
 /** Pairs of float16 numbers, which are float32 tensors here, as one int32 each, and back. */
 const bitcast: Kernel = (tf, inputs, node) => {
   const data = at(inputs, 0).dataSync();
@@ -138,6 +160,7 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   Reshape: (tf, inputs, node) => tf.reshape(at(inputs, 0), shapeOf(node)),
   Transpose: (tf, inputs, node) => tf.transpose(at(inputs, 0), numbers(node, 1)),
   Slice: (tf, inputs, node) => tf.slice(at(inputs, 0), numbers(node, 1), numbers(node, 2)),
+  DynamicUpdateSlice: updateSlice,
   Pad: (tf, inputs, node) => {
     const amounts = numbers(node, 1);
     const pairs = shapeOf(node).map((_, axis): [number, number] => [

@@ -5,7 +5,7 @@
  * tensorflow/core/protobuf/{saved_model,meta_graph}.proto.
  */
 import type { FusedBody, Node, Tensor, TensorData, Variable } from '../ir.ts';
-import { collectNodes } from '../ir.ts';
+import { collectNodes, constant } from '../ir.ts';
 import { findInPlaceUpdates } from './in-place-updates.ts';
 import type { InPlaceUpdate } from './in-place-updates.ts';
 import { lowerPrecision } from './low-precision.ts';
@@ -20,6 +20,7 @@ import {
 import type { Entry, Program, Update } from '../program.ts';
 import { tensorsOf } from '../program.ts';
 import { bytes, int, message } from './protobuf.ts';
+import { spreadRowProducts } from './row-products.ts';
 
 /** Where a run finds the nodes of an entry. */
 export interface EntryNames {
@@ -187,6 +188,7 @@ class GraphWriter {
     else if (node.op === 'Const') this.#setName(node, this.#writeConstant(node));
     else if (node.op === 'Fused') this.#writeFused(node);
     else if (node.op === 'After') this.#writeAfter(node);
+    else if (node.op === 'DynamicUpdateSlice') this.#writeSliceUpdate(node);
     else {
       this.#setName(
         node,
@@ -205,6 +207,31 @@ class GraphWriter {
     if (x === undefined || first === undefined) throw new Error('Internal error: an order of one tensor.');
     const control = `^${first.replace(/:\d+$/, '')}`;
     this.#setName(node, this.add('Identity', [x, control], attributesOf(node)));
+  }
+
+  /** Outside of compiled functions a box is told by its end as well. */
+  #writeSliceUpdate(node: Node): void {
+    const [x = '', value = '', begin = ''] = node.inputs.map((tensor) => this.nameOf(tensor));
+    const lengths = node.inputs[1]?.shape ?? [];
+    const shape = [lengths.length];
+    const write = (data: readonly number[]): string =>
+      this.#writeConstant(constant(data, shape, 'int32').node);
+    const end = this.add('AddV2', [begin, write(lengths)], { T: { type: 'int32' } });
+    const none = { int: 0 } as const;
+    const name = this.add(
+      'TensorStridedSliceUpdate',
+      [x, begin, end, write(lengths.map(() => 1)), value],
+      {
+        T: { type: node.inputs[0]?.dtype ?? 'float32' },
+        Index: { type: 'int32' },
+        begin_mask: none,
+        end_mask: none,
+        ellipsis_mask: none,
+        new_axis_mask: none,
+        shrink_axis_mask: none,
+      },
+    );
+    this.#setName(node, name);
   }
 
   #writeFused(node: Node): void {
@@ -249,7 +276,8 @@ class GraphWriter {
   }
 
   /** Equal bodies share one function, so XLA compiles them once. */
-  #functionOf(body: FusedBody, targets: InPlaceUpdate['targets'] = []): string {
+  #functionOf(written: FusedBody, targets: InPlaceUpdate['targets'] = []): string {
+    const body = spreadRowProducts(written);
     const key = functionMessage('', body, targets).toString('latin1');
     const known = this.#functions.get(key) ?? `fused${this.#functions.size}`;
     this.#functions.set(key, known);

@@ -150,6 +150,7 @@ const rules: Readonly<Record<string, AttributeRule>> = {
   Reshape: (node) => ({ T: { type: inputType(node) }, Tshape: { type: 'int32' } }),
   Transpose: (node) => ({ T: { type: inputType(node) }, Tperm: { type: 'int32' } }),
   Slice: (node) => ({ T: { type: inputType(node) }, Index: { type: 'int32' } }),
+  DynamicUpdateSlice: (node) => ({ T: { type: inputType(node) }, Tindices: { type: 'int32' } }),
   BroadcastTo: (node) => ({ T: { type: inputType(node) }, Tidx: { type: 'int32' } }),
   ConcatV2: (node, { count }) => ({
     T: { type: inputType(node) },
@@ -211,8 +212,12 @@ const outputNames: Readonly<Record<string, string>> = Object.fromEntries([
   ['Relu', 'activations'],
   ['Relu6', 'activations'],
   ['Softmax', 'softmax'],
+  ['MatMul', 'product'],
   ['LogSoftmax', 'logsoftmax'],
 ]);
+
+/** Operations that TensorFlow has for compiled functions alone. */
+const compiledNames: Readonly<Record<string, string>> = { DynamicUpdateSlice: 'XlaDynamicUpdateSlice' };
 
 /**
  * A FunctionDef message for the body of a `Fused` node.
@@ -242,7 +247,7 @@ export function functionMessage(
     if (names.has(node)) continue;
     const own = `n${names.size}`;
     const attributes = node.op === 'Const' ? constantAttributes(node) : attributesOf(node);
-    add(own, node.op, node.inputs.map(nameOf), attributes); // prettier-ignore
+    add(own, compiledNames[node.op] ?? node.op, node.inputs.map(nameOf), attributes); // prettier-ignore
     names.set(node, `${own}:${outputNames[node.op] ?? 'output'}:0`);
   }
   const assigned = targets.flatMap(({ input, result }) => {

@@ -17,6 +17,20 @@ export function fuse<Inputs extends readonly Tensor[], Results extends readonly 
   build: (...inputs: Inputs) => Results,
 ): Results {
   if (Math.max(...inputs.map((tensor) => sizeOf(tensor.shape))) < fuseThreshold) return build(...inputs);
+  return compiled(inputs, build);
+}
+
+/**
+ * `build` of the inputs as one compiled function, however small they are.
+ *
+ * Unlike in {@link fuse}, `build` may multiply one row with a matrix [out, in], `matMul(row, matrix, { transposeB: true })`:
+ * such a product is bound by reading the matrix, which the compiled loop does on all cores, in bfloat16 where
+ * products are in bfloat16. Products of more rows belong outside. It has no gradient.
+ */
+export function compiled<Inputs extends readonly Tensor[], Results extends readonly Tensor[]>(
+  inputs: Inputs,
+  build: (...inputs: Inputs) => Results,
+): Results {
   const parameters = inputs.map((tensor) => makeTensor('Parameter', [], tensor.shape, tensor.dtype)) as [
     ...Inputs,
   ] as Inputs; // One parameter for each input.

@@ -2,7 +2,7 @@ export * from './attention.ts';
 export * from './batch-norm.ts';
 export * from './convolution.ts';
 export * from './elementwise.ts';
-export { fuse } from './fuse.ts';
+export { compiled, fuse } from './fuse.ts';
 export { packHalf, unpackHalf } from './half.ts';
 export * from './losses.ts';
 export * from './matmul.ts';

@@ -30,6 +30,14 @@ export function slice(x: Tensor, begin: readonly number[], size: readonly number
   );
 }
 
+/**
+ * x with the box that starts at `begin` (int32 [rank], known only when it runs) replaced by `value`; the box lies
+ * inside x. It has no gradient.
+ */
+export function updateSlice(x: Tensor, value: Tensor, begin: Tensor): Tensor {
+  return makeTensor('DynamicUpdateSlice', [x, value, begin], x.shape, x.dtype);
+}
+
 /** Zeros before and after x along each axis. */
 export function pad(x: Tensor, amounts: readonly (readonly [before: number, after: number])[]): Tensor {
   if (amounts.every(([before, after]) => before === 0 && after === 0)) return x;

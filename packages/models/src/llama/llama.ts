@@ -37,6 +37,8 @@ export interface AttentionContext {
   /** Broadcasts to [batch, heads, time, keys]; large and negative where a token may not look. */
   readonly bias: Tensor;
   readonly rope: RopeTables;
+  /** Told each layer's keys, rotated, and values, both [batch, groups, time, headDim], for those who keep them. */
+  readonly onKeys?: (layer: number, keys: Tensor, values: Tensor) => void;
 }
 
 const embeddings = 'model.embed_tokens.weight';
@@ -105,10 +107,13 @@ export class Llama {
       `${name}.self_attn.k_proj`,
       `${name}.self_attn.v_proj`,
     ]);
+    const keys = splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope });
+    const values = splitHeads(value, { ...apart, heads: keyValueHeads });
+    context.onKeys?.(index, keys, values);
     const mixed = attention(
       splitHeads(query, { ...apart, heads }, { rope: context.rope, scale: 1 / Math.sqrt(headDim) }),
-      splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope }),
-      splitHeads(value, { ...apart, heads: keyValueHeads }),
+      keys,
+      values,
       context.bias,
     ); // [batch, heads, time, headDim]
     const attended = addResidual(x, weights.linear(joinHeads(mixed), `${name}.self_attn.o_proj`));
