@@ -56,6 +56,7 @@ const {
   notEqual,
   oneHot,
   pad,
+  packHalf,
   paddingBias,
   pow,
   relu,
@@ -82,6 +83,7 @@ const {
   swish,
   tanh,
   transpose,
+  unpackHalf,
   where,
   withGradient,
 } = joyul;
@@ -403,6 +405,7 @@ function gradientOfEqualElements(x: Tensor): Tensor {
 export const forwardCases: readonly Case[] = [
   ['MaxPoolGrad where elements are equal', [[1, 4, 4, 1]], one(gradientOfEqualElements)],
   ['stopGradient', [[4]], one((x) => gradients(sum(mul(x, stopGradient(x))), [x])[0] ?? x)],
+  ['Bitcast of pairs of float16, and back', [[3, 4]], one((x) => unpackHalf(packHalf(x)))],
   ['Equal', [[6], [6]], compared(equal)],
   ['NotEqual', [[6], [6]], compared(notEqual)],
   ['Greater', [[6], [6]], compared(greater)],

@@ -12,7 +12,7 @@ import { Program, mapUpdate, tensorsOf } from '../program.ts';
 
 const products = new Set(['MatMul', 'BatchMatMulV2']);
 /** Operations that only move elements, or that a product is fused with. */
-const followers = new Set(['Reshape', 'Transpose', 'Slice', 'BiasAdd', 'Identity', 'After']);
+const followers = new Set(['Reshape', 'Transpose', 'Slice', 'BiasAdd', 'GatherV2', 'Identity', 'After']);
 /** Smaller weights are narrowed each time: a copy would not pay. */
 const shadowThreshold = 1 << 14;
 
