@@ -2,8 +2,8 @@ import { Program, add, cast, causalBias, gather, mul, notEqual, reshape } from '
 import type { CrossEntropy, EntryBuilder, HeadCrossEntropyOptions, Tensor, Variable } from '@joyul/compute';
 import { Llama, declareAdapters } from '@joyul/models';
 import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
-import { addTrainingEntries, trainingEntries } from './training-entries.ts';
-import type { UpdateOptions } from './training-entries.ts';
+import { addTrainingEntries, trainingEntries } from '../training-entries.ts';
+import type { UpdateOptions } from '../training-entries.ts';
 
 /** A batch of one static shape. */
 export interface LanguageShape {
