@@ -80,6 +80,7 @@ interface Changeable {
   readonly hparams: Hparams;
   readonly strategy: { readonly blocks: readonly string[] };
   readonly model: { readonly config: { readonly layers: number } };
+  readonly adapter?: unknown;
   readonly memoryLimitBytes?: number;
 }
 
@@ -107,14 +108,16 @@ function listAlternatives<Options extends Changeable>(
   });
   const shorter = Math.floor(hparams.max_length / 2);
   const top = `layer.${model.config.layers - 1}`;
+  const less: MemoryAlternative = {
+    change: `\`method: repurpose\` with \`blocks: [${top}]\` in the strategy step`,
+    predict: () => predict({ ...options, strategy: { ...strategy, blocks: [top] } }),
+  };
   return [
     ...(hparams.gradient_checkpointing ? [] : [change(checkpointed, { gradient_checkpointing: true })]),
     ...smaller,
     change(`\`max_length: ${shorter}\``, { max_length: shorter }),
-    {
-      change: `\`method: repurpose\` with \`blocks: [${top}]\` in the strategy step`,
-      predict: () => predict({ ...options, strategy: { ...strategy, blocks: [top] } }),
-    },
+    // Beside an adapter little is trained, and all of it would have to be planned anew.
+    ...(options.adapter === undefined ? [less] : []),
   ];
 }
 

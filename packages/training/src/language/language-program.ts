@@ -34,7 +34,8 @@ export interface LanguageUpdate extends UpdateOptions {
   readonly labelSmoothing: number;
 }
 
-const suffixOf = ({ batch, time, targets, isPacked }: LanguageShape): string =>
+/** What tells the entries for batches of a shape from others. */
+export const suffixOf = ({ batch, time, targets, isPacked }: LanguageShape): string =>
   `${batch}x${time}${targets === undefined ? '' : `-${targets}`}${isPacked === true ? '-packed' : ''}`;
 
 /** The names of a program's entries; `update` ends an iteration of several micro-batches. */
