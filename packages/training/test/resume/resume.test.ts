@@ -46,14 +46,16 @@ afterAll(() => {
   folder[Symbol.dispose]();
 });
 
+/** What a child is told, and its threads within an operation, which are part of what decides the bytes. */
+type Order = ChildOrder & { readonly threads: number };
+
 /** Runs a child, and gives the signal that ended it. */
-async function runChild(order: ChildOrder): Promise<NodeJS.Signals | null> {
+async function runChild({ threads, ...order }: Order): Promise<NodeJS.Signals | null> {
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, 'train-child.ts'), JSON.stringify(order)],
     {
-      // Two threads within an operation, however many processors there are: they are part of what decides the bytes.
-      env: { ...process.env, TF_NUM_INTRAOP_THREADS: '2', TF_CPP_MIN_LOG_LEVEL: '3' },
+      env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads), TF_CPP_MIN_LOG_LEVEL: '3' },
       stdio: ['ignore', 'ignore', 'pipe'],
     },
   );
@@ -74,7 +76,7 @@ async function digestCheckpoint(scratchDir: string): Promise<readonly string[]> 
 }
 
 /** Trains with kills, and says how many there were. */
-async function trainWithKills(order: ChildOrder): Promise<number> {
+async function trainWithKills(order: Order): Promise<number> {
   const random = makeRandom(seed);
   for (let count = 0; count < kills; count++) {
     const kill = { iterations: Math.floor(random() * 6), afterMs: Math.floor(random() * 12) };
@@ -85,18 +87,19 @@ async function trainWithKills(order: ChildOrder): Promise<number> {
   return kills;
 }
 
-type Case = Pick<ChildOrder, 'task' | 'backend' | 'precision'>;
+type Case = Pick<Order, 'task' | 'backend' | 'precision' | 'threads'>;
 const quick: readonly Case[] = [
-  { task: 'language', backend: 'wasm', precision: 'float32' },
-  { task: 'language', backend: 'tensorflow', precision: 'bfloat16' },
-  { task: 'classifier', backend: 'tensorflow', precision: 'float32' },
+  { task: 'language', backend: 'wasm', precision: 'float32', threads: 2 },
+  { task: 'language', backend: 'tensorflow', precision: 'bfloat16', threads: 2 },
+  { task: 'classifier', backend: 'tensorflow', precision: 'float32', threads: 2 },
 ];
 const slow: readonly Case[] = [
-  { task: 'language', backend: 'cpu', precision: 'float32' },
-  { task: 'language', backend: 'tensorflow', precision: 'float32' },
-  { task: 'classifier', backend: 'cpu', precision: 'float32' },
-  { task: 'classifier', backend: 'wasm', precision: 'float32' },
-  { task: 'classifier', backend: 'tensorflow', precision: 'bfloat16' },
+  { task: 'language', backend: 'cpu', precision: 'float32', threads: 2 },
+  { task: 'language', backend: 'tensorflow', precision: 'float32', threads: 2 },
+  { task: 'language', backend: 'tensorflow', precision: 'float32', threads: 1 },
+  { task: 'classifier', backend: 'cpu', precision: 'float32', threads: 2 },
+  { task: 'classifier', backend: 'wasm', precision: 'float32', threads: 2 },
+  { task: 'classifier', backend: 'tensorflow', precision: 'bfloat16', threads: 2 },
 ];
 const cases = (isSlow ? [...quick, ...slow] : quick).filter(
   ({ backend }) => backend !== 'tensorflow' || native.isLoaded,
@@ -104,7 +107,7 @@ const cases = (isSlow ? [...quick, ...slow] : quick).filter(
 const why = native.isLoaded ? '' : ' (without TensorFlow, which is not set up here)';
 
 test.each(cases)(
-  `a killed training goes on exactly: $task on $backend in $precision${why}`,
+  `a killed training goes on exactly: $task on $backend in $precision, threads: $threads${why}`,
   { timeout: 60_000 + 10_000 * kills },
   async (given) => {
     const place = join(folder.path, Object.values(given).join('-'));
