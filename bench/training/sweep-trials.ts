@@ -9,6 +9,8 @@ export interface SweepTrial {
 export interface TrialResult extends SweepTrial {
   /** Accuracies. */
   readonly validation: number;
+  /** Mean cross-entropy on the same rows; it decides between equal accuracies. */
+  readonly validationLoss: number;
   /** Absent for trials that cannot be the best. */
   readonly test?: number;
 }
@@ -41,6 +43,12 @@ export interface JobResult {
   readonly precision: string;
   readonly notes: readonly string[];
 }
+
+/** The trial that the validation split chooses. */
+export const winnerOf = <T extends TrialResult>(trials: readonly T[]): T | undefined =>
+  trials.toSorted(
+    (left, right) => right.validation - left.validation || left.validationLoss - right.validationLoss,
+  )[0];
 
 const rates = [1e-4, 3e-4, 1e-3, 2e-3];
 

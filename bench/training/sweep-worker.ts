@@ -18,6 +18,7 @@ import {
 } from '@joyul/training';
 import type { Hparams, TrainOptions, TrainResult } from '@joyul/training';
 import type { JobResult, SweepJob, SweepTrial, TrialResult } from './sweep-trials.ts';
+import { winnerOf } from './sweep-trials.ts';
 
 interface LabelledRow {
   readonly text: string;
@@ -126,9 +127,8 @@ async function run(job: SweepJob): Promise<JobResult> {
         ...trialOptions(trial, precision, common),
         onStart: ({ trunk, cut = 0 }) => void notes.add(trunk === undefined ? '' : describeTrunk(trunk, cut)),
       });
-      trials.push({ ...trial, validation: result.best.accuracy });
-      if (winner === undefined || result.best.accuracy > winner.result.best.accuracy)
-        winner = { index, result };
+      trials.push({ ...trial, validation: result.best.accuracy, validationLoss: result.best.loss });
+      if (winnerOf(trials) === trials.at(-1)) winner = { index, result };
     }
     const endMs = Date.now();
     const { user, system } = process.cpuUsage(cpu);

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { fetchFirst, findModelFolder } from '@joyul/sources';
 import { writeSweepData } from './sweep-data.ts';
 import type { JobResult, SweepJob, SweepResult } from './sweep-trials.ts';
-import { shareTrials, sweepTrials } from './sweep-trials.ts';
+import { shareTrials, sweepTrials, winnerOf } from './sweep-trials.ts';
 
 const usage = `node bench/training/sweep.ts [--data FOLDER] [--python FILE] [--peers fp32,bf16] [--processes N] [--precision P]
 
@@ -79,14 +79,8 @@ async function runPeer(
 
 const percent = (share: number | undefined): string => `${(100 * (share ?? 0)).toFixed(1)} %`;
 
-/** The trial that the validation split chooses. */
-const winnerOf = ({ trials }: SweepResult): SweepResult['trials'][number] | undefined =>
-  trials.toSorted(
-    (a, b) => b.validation - a.validation || Number(b.test !== undefined) - Number(a.test !== undefined),
-  )[0];
-
 function describe(name: string, result: SweepResult): string {
-  const winner = winnerOf(result);
+  const winner = winnerOf(result.trials);
   const best = `top ${winner?.top ?? 0} at ${winner?.learningRate ?? 0}`;
   return `${name.padEnd(24)} ${result.wallS.toFixed(1).padStart(7)} s  ${result.cpuS.toFixed(1).padStart(7)} CPU s  ${(result.peakMemoryBytes / 1e6).toFixed(0).padStart(5)} MB  winner ${best}: validation ${percent(winner?.validation)}, test ${percent(winner?.test)}`;
 }

@@ -175,7 +175,7 @@ export function signalRun({ process: { pid } }: Running, name: NodeJS.Signals): 
 export async function findProblems(rig: Rig, reference: Reference): Promise<readonly string[]> {
   const problems: string[] = [];
   const compare = (what: string, found: unknown, right: unknown): void => {
-    const [left, other] = [JSON.stringify(found), JSON.stringify(right)];
+    const [left = 'nothing', other = 'nothing'] = [found, right].map((value) => JSON.stringify(value));
     if (left !== other) problems.push(`${what}: ${left.slice(0, 3000)} instead of ${other.slice(0, 3000)}`);
   };
   const last = await rig.run();

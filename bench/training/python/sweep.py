@@ -90,8 +90,8 @@ def run_trial(options, splits, labels, tokenizer, top, rate):
         compute_metrics=accuracy,
     )
     trainer.train()
-    scores = [entry["eval_accuracy"] for entry in trainer.state.log_history if "eval_accuracy" in entry]
-    return trainer, scores
+    scores = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
+    return trainer, scores[-1]
 
 
 def main():
@@ -118,13 +118,21 @@ def main():
     for top in map(int, options.tops.split(",")):
         for rate in map(float, options.rates.split(",")):
             wall, cpu = time.perf_counter(), cpu_seconds()
-            trainer, scores = run_trial(options, splits, labels, tokenizer, top, rate)
+            trainer, score = run_trial(options, splits, labels, tokenizer, top, rate)
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
             # Judged after the clock has stopped, for each trial: only the winner's number counts.
             found = trainer.predict(splits["test"])
             test = float(numpy.mean(found.predictions.argmax(-1) == found.label_ids))
             trials.append(
-                {"top": top, "learningRate": rate, "validation": scores[-1], "test": test, "wallS": wall, "cpuS": cpu}
+                {
+                    "top": top,
+                    "learningRate": rate,
+                    "validation": score["eval_accuracy"],
+                    "validationLoss": score["eval_loss"],
+                    "test": test,
+                    "wallS": wall,
+                    "cpuS": cpu,
+                }
             )
     print(
         json.dumps(

@@ -31,7 +31,11 @@ export interface Session {
   write(values: VariableValues): Promise<void>;
   /** Runs an entry and gives its outputs. */
   run(entry: string, feeds: Feeds): Promise<Record<string, TensorData>>;
-  /** The values of variables; with products in bfloat16, of a weight that is never trained and only they read, the rounded ones. */
+  /**
+   * The values of variables.
+   *
+   * @throws for a weight that is kept in bfloat16 alone: one that is never trained and that only products read.
+   */
   read(names: readonly string[]): Promise<Record<string, Float32Array>>;
   /** Frees everything; the session cannot be used any more. */
   dispose(): void;

@@ -83,7 +83,9 @@ test('every function that makes operations is in a case with gradients, or known
     'max',
     'notEqual',
     'oneHot',
+    'packHalf',
     'paddingBias',
     'resizeBilinear',
+    'unpackHalf',
   ]);
 });

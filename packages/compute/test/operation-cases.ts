@@ -56,6 +56,7 @@ const {
   notEqual,
   oneHot,
   pad,
+  packHalf,
   paddingBias,
   pow,
   relu,
@@ -82,6 +83,7 @@ const {
   swish,
   tanh,
   transpose,
+  unpackHalf,
   where,
   withGradient,
 } = joyul;
@@ -281,6 +283,7 @@ export const differentiableCases: readonly Case[] = [
   ['layerNorm', [[3, 5], [5], [5]], three((x, g, b) => square(layerNorm(x, g, b, 1e-5)))],
   ['rmsNorm', [[3, 5], [5]], two((x, w) => square(rmsNorm(x, w, 1e-5)))],
   ['gelu', [[6]], one((x) => gelu(sub(x, 0.7)))],
+  ['gelu of a sum with a bias', [[3, 4], [4]], two((x, bias) => gelu(x, bias))],
   ['swiglu', [[6], [6]], two(swiglu)],
   [
     'attention',
@@ -403,6 +406,7 @@ function gradientOfEqualElements(x: Tensor): Tensor {
 export const forwardCases: readonly Case[] = [
   ['MaxPoolGrad where elements are equal', [[1, 4, 4, 1]], one(gradientOfEqualElements)],
   ['stopGradient', [[4]], one((x) => gradients(sum(mul(x, stopGradient(x))), [x])[0] ?? x)],
+  ['Bitcast of pairs of float16, and back', [[3, 4]], one((x) => unpackHalf(packHalf(x)))],
   ['Equal', [[6], [6]], compared(equal)],
   ['NotEqual', [[6], [6]], compared(notEqual)],
   ['Greater', [[6], [6]], compared(greater)],
@@ -417,5 +421,5 @@ export const forwardCases: readonly Case[] = [
   ['paddingBias', [[2, 3]], one((x) => paddingBias(cast(greaterEqual(x, 0.7), 'float32')))],
   ['ResizeBilinear, smaller', [[1, 5, 7, 2]], one((x) => resizeBilinear(x, [3, 4]))],
   ['ResizeBilinear, larger', [[2, 2, 3, 1]], one((x) => resizeBilinear(x, [5, 4]))],
-  ['Fused', [[256, 256]], one((x) => fuse([x], (y) => [add(mul(y, 3), 1)] as const)[0])],
+  ['Fused', [[256, 512]], one((x) => fuse([x], (y) => [add(mul(y, 3), 1)] as const)[0])],
 ];

@@ -1,10 +1,16 @@
-import { linear } from '@joyul/compute';
+import { addBias, linear } from '@joyul/compute';
 import type { Program, Tensor, Variable } from '@joyul/compute';
 import { adapt, effectiveNorms, narrow } from './adapters/apply-adapter.ts';
 import type { LayerAdapter } from './adapters/apply-adapter.ts';
 import type { WeightSpec } from './weight-specs.ts';
 
 export type { LayerAdapter } from './adapters/apply-adapter.ts';
+
+/** x·Wᵀ [rows, out], with the layer's adapter in it, and the bias [out] that is not in it yet. */
+interface Product {
+  readonly product: Tensor;
+  readonly bias: Tensor | undefined;
+}
 
 /** A model's weights as variables of a program; the way in which models apply their linear layers. */
 export class ModelWeights {
@@ -47,18 +53,30 @@ export class ModelWeights {
     x: Tensor,
     layers: Layers,
   ): { readonly [K in keyof Layers]: Tensor } {
+    const products = this.products(x, layers);
+    const outputs = products.map(({ product, bias }) =>
+      bias === undefined ? product : addBias(product, bias),
+    );
+    return outputs as { readonly [K in keyof Layers]: Tensor }; // One output for each layer.
+  }
+
+  /** {@link linears} without their biases, for what adds those in a pass of its own. */
+  products<const Layers extends readonly string[]>(
+    x: Tensor,
+    layers: Layers,
+  ): { readonly [K in keyof Layers]: Product } {
     const adapters = layers.flatMap((layer) => this.#adapters.get(layer) ?? []);
     const narrowed = new Map(narrow(x, adapters).map((tensor, index) => [adapters[index], tensor]));
-    const outputs = layers.map((layer) => {
+    const products = layers.map((layer): Product => {
       const weight = this.get(`${layer}.weight`);
       const bias = this.variables.get(`${layer}.bias`);
       const adapter = this.#adapters.get(layer);
       const own = narrowed.get(adapter);
-      if (adapter === undefined || own === undefined) return linear(x, weight, bias);
+      if (adapter === undefined || own === undefined) return { product: linear(x, weight), bias };
       const norms = this.#normsOf(layer, weight, adapter);
-      return adapt(x, { weight, bias, adapter, narrowed: own, norms });
+      return { product: adapt(x, { weight, adapter, narrowed: own, norms }), bias };
     });
-    return outputs as { readonly [K in keyof Layers]: Tensor }; // One output for each layer.
+    return products as { readonly [K in keyof Layers]: Product }; // One product for each layer.
   }
 
   #normsOf(layer: string, weight: Tensor, adapter: LayerAdapter): Tensor | undefined {

@@ -1,9 +1,13 @@
 import type { Row, Tokenizer } from '@joyul/data';
 import { makeRandom, shuffle } from '@joyul/data';
 
-/** A text as the model sees it. */
-export interface Example {
+/** Token ids of one text. */
+export interface Encoded {
   readonly ids: Int32Array;
+}
+
+/** A text as a classifier sees it. */
+export interface Example extends Encoded {
   /** Index of the label, or −100 where there is none. */
   readonly label: number;
 }
@@ -50,7 +54,7 @@ const bucketOf = (length: number, buckets: readonly number[]): number =>
 
 function groupByBucket(
   order: readonly number[],
-  examples: readonly Example[],
+  examples: readonly Encoded[],
   buckets: readonly number[],
 ): Map<number, number[]> {
   const groups = new Map<number, number[]>();
@@ -63,16 +67,16 @@ function groupByBucket(
   return groups;
 }
 
-function cut(indices: readonly number[], size: number, time: number): Batch[] {
-  return Array.from({ length: Math.ceil(indices.length / size) }, (_, at) => ({
-    indices: indices.slice(at * size, (at + 1) * size),
-    time,
-  }));
-}
+/** Items in groups of `size`; the last may have fewer. */
+export const cutInto = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+
+const cut = (indices: readonly number[], size: number, time: number): readonly Batch[] =>
+  cutInto(indices, size).map((own) => ({ indices: own, time }));
 
 /** The batches of one epoch: examples in random order, batches of one length each, batches in random order. */
 export function makeEpoch(
-  examples: readonly Example[],
+  examples: readonly Encoded[],
   buckets: readonly number[],
   size: number,
   seed: number,
@@ -91,7 +95,7 @@ export function makeEpoch(
 
 /** Every example once, in batches of one length each, without any randomness. */
 export function makeBatches(
-  examples: readonly Example[],
+  examples: readonly Encoded[],
   buckets: readonly number[],
   size: number,
 ): readonly Batch[] {

@@ -3,17 +3,24 @@ import { join } from 'node:path';
 import { readTensors, writeTensors } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 
-/** One evaluation on the validation split. */
-export interface Evaluation {
+/** What every task's evaluations on the validation split tell. */
+export interface EvaluationPoint {
   /** Iterations done when it was made; 0 is before training. */
   readonly iteration: number;
   readonly epoch: number;
   readonly loss: number;
+}
+
+/** One evaluation of a classifier. */
+export interface Evaluation extends EvaluationPoint {
   readonly accuracy: number;
 }
 
-/** Where training stands, besides the weights. The order of examples follows from the seed and the epoch. */
-export interface TrainingState {
+/**
+ * Where training stands, besides the weights. The order of examples follows from the seed and the epoch, and the place
+ * in it from the iteration: these are the data position and the random state.
+ */
+export interface TrainingState<E extends EvaluationPoint = Evaluation> {
   readonly version: 1;
   /** Digest of everything that decides the run; a checkpoint of another run is not used. */
   readonly identity: string;
@@ -24,15 +31,15 @@ export interface TrainingState {
     readonly loss: number;
     readonly gradientNorm: number;
   }[];
-  readonly evaluations: readonly Evaluation[];
+  readonly evaluations: readonly E[];
   /** The evaluation whose weights are kept as the best. */
-  readonly best: Evaluation | undefined;
+  readonly best: E | undefined;
   readonly badEvaluations: number;
 }
 
 /** All that is needed to go on exactly. */
-export interface Checkpoint {
-  readonly state: TrainingState;
+export interface Checkpoint<E extends EvaluationPoint = Evaluation> {
+  readonly state: TrainingState<E>;
   /** Trained weights and the optimizer's moments. */
   readonly tensors: readonly NamedTensor[];
   /** The trained weights of the best evaluation. */
@@ -42,7 +49,10 @@ export interface Checkpoint {
 const folder = 'checkpoint';
 
 /** Replaces the checkpoint in a folder; a crash at any moment leaves the old or the new one. */
-export async function saveCheckpoint(scratchDir: string, checkpoint: Checkpoint): Promise<void> {
+export async function saveCheckpoint<E extends EvaluationPoint>(
+  scratchDir: string,
+  checkpoint: Checkpoint<E>,
+): Promise<void> {
   const next = join(scratchDir, `${folder}.next`);
   await rm(next, { recursive: true, force: true });
   await mkdir(next, { recursive: true });
@@ -57,13 +67,16 @@ export async function saveCheckpoint(scratchDir: string, checkpoint: Checkpoint)
 }
 
 /** The checkpoint in a folder, or undefined; with an identity only that of the run which has it. */
-export async function loadCheckpoint(scratchDir: string, identity?: string): Promise<Checkpoint | undefined> {
+export async function loadCheckpoint<E extends EvaluationPoint = Evaluation>(
+  scratchDir: string,
+  identity?: string,
+): Promise<Checkpoint<E> | undefined> {
   // A crash between the two renames leaves only the old one.
   for (const name of [folder, `${folder}.old`]) {
     const dir = join(scratchDir, name);
     const text = await readFile(join(dir, 'state.json'), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
-    const state = JSON.parse(text) as TrainingState; // Written by saveCheckpoint, last of its files.
+    const state = JSON.parse(text) as TrainingState<E>; // Written by saveCheckpoint, last of its files.
     if (identity !== undefined && state.identity !== identity) continue;
     return {
       state,

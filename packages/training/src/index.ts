@@ -3,7 +3,7 @@ export type { MergeCheck } from './adapters.ts';
 export { chooseBuckets, encodeRows, makeBatches, makeEpoch, padBatch } from './batches.ts';
 export type { Batch, BatchInputs, Example } from './batches.ts';
 export { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-export type { Checkpoint, Evaluation, TrainingState } from './checkpoint.ts';
+export type { Checkpoint, Evaluation, EvaluationPoint, TrainingState } from './checkpoint.ts';
 export { entryNames, makeClassifierProgram } from './classifier-program.ts';
 export type { ClassifierOptions, ClassifierUpdate } from './classifier-program.ts';
 export { encodeFeatures } from './trunk/features.ts';
@@ -16,8 +16,20 @@ export { describeTrunk } from './trunk/describe-trunk.ts';
 export { Workshop } from './workshop.ts';
 export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy } from './formats.ts';
 export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
-export { languageEntries, makeLanguageProgram } from './language-program.ts';
-export type { LanguageOptions, LanguageShape, LanguageUpdate } from './language-program.ts';
+export { languageEntries, makeLanguageProgram } from './language/language-program.ts';
+export type { LanguageOptions, LanguageShape, LanguageUpdate } from './language/language-program.ts';
+export { padLanguageBatch } from './language/language-batch.ts';
+export type { LanguageBatch, LanguageExample } from './language/language-batch.ts';
+export { layOut } from './language/batch-layout.ts';
+export type { BatchLayout, LayoutOptions } from './language/batch-layout.ts';
+export { packRows } from './language/pack-rows.ts';
+export type {
+  LanguageEvaluation,
+  LanguageTrainOptions,
+  LanguageTrainResult,
+  LanguageTrainingStart,
+} from './language/language-options.ts';
+export { trainLanguageModel } from './language/train-language-model.ts';
 export { openEncoder } from './open-encoder.ts';
 export { describeMemory, requireMemory } from './memory-plan.ts';
 export type { MemoryAlternative } from './memory-plan.ts';
@@ -31,6 +43,6 @@ export type { FitHeadOptions } from './fit-head.ts';
 export { trainClassifier } from './train-classifier.ts';
 export { balanceClasses, findCut } from './training-plan.ts';
 export { TrainingError } from './train-options.ts';
-export type { TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
+export type { LoopOptions, LoopStart, TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
 export { proveTrainability } from './trainability.ts';
 export type { EffectiveChange, TensorProof, Trainability } from './trainability.ts';

@@ -2,36 +2,25 @@ import type { ChosenPrecision, MemoryPrediction } from '@joyul/compute';
 import type { Backend } from '@joyul/plugin-api';
 import type { Adapter, BertFolder, NamedTensor } from '@joyul/models';
 import type { Example } from './batches.ts';
-import type { Evaluation, TrainingState } from './checkpoint.ts';
+import type { Evaluation, EvaluationPoint, TrainingState } from './checkpoint.ts';
 import type { Hparams, Strategy } from './formats.ts';
 import type { Trainability } from './trainability.ts';
 import type { StateType } from './trunk/trunk-key.ts';
 import type { TrunkReport } from './trunk/trunk-states.ts';
 import type { Workshop } from './workshop.ts';
 
-/** What training needs. */
-export interface TrainOptions {
-  /** Weights to start from, with a head. */
-  readonly model: BertFolder;
-  readonly labels: readonly string[];
-  readonly train: readonly Example[];
-  readonly validation: readonly Example[];
-  readonly padId: number;
-  readonly strategy: Pick<Strategy, 'blocks' | 'pooling'>;
-  /** The adapter to start from; what it adapts stays frozen. */
-  readonly adapter?: Adapter;
+/** What every training needs, whatever the task. */
+export interface LoopOptions<E extends EvaluationPoint> {
   readonly hparams: Hparams;
   readonly seed: number;
   readonly backend?: Backend;
-  /** The folder in which steps and runs of a project share states of frozen layers; absent: they are kept for this training. */
-  readonly sharedDir?: string;
-  /** How states of frozen layers are stored; the default is float16. */
-  readonly stateType?: StateType;
   /** What several trainings of one model on one data set share; absent: nothing. */
   readonly workshop?: Workshop;
   readonly onWarning?: (message: string) => void;
   /** Where checkpoints are kept; absent means none. */
   readonly scratchDir?: string;
+  /** Iterations between checkpoints, besides those at evaluations; they decide nothing but what a crash may cost. */
+  readonly saveSteps?: number;
   /**
    * Asks for what training for fewer epochs left, told how many are done already; what it gives goes beyond them, and
    * everything but the number of epochs is the same. At the end the last state goes into the folder `keep`.
@@ -46,37 +35,58 @@ export interface TrainOptions {
     readonly loss: number;
     readonly gradientNorm: number;
   }) => void;
-  readonly onEvaluation?: (evaluation: Evaluation) => void;
+  readonly onEvaluation?: (evaluation: E) => void;
+}
+
+/** What training a classifier needs. */
+export interface TrainOptions extends LoopOptions<Evaluation> {
+  /** Weights to start from, with a head. */
+  readonly model: BertFolder;
+  readonly labels: readonly string[];
+  readonly train: readonly Example[];
+  readonly validation: readonly Example[];
+  readonly padId: number;
+  readonly strategy: Pick<Strategy, 'blocks' | 'pooling'>;
+  /** The adapter to start from; what it adapts stays frozen. */
+  readonly adapter?: Adapter;
+  /** The folder in which steps and runs of a project share states of frozen layers; absent: they are kept for this training. */
+  readonly sharedDir?: string;
+  /** How states of frozen layers are stored; the default is float16. */
+  readonly stateType?: StateType;
   readonly onStart?: (start: TrainingStart) => void;
 }
 
 /** Told once, before the first iteration. */
-export interface TrainingStart {
-  /** The first layer that is computed each iteration; absent when nothing is frozen below. */
-  readonly cut: number | undefined;
+export interface LoopStart<E extends EvaluationPoint> {
   /** The element type inside matrix products. */
   readonly precision: ChosenPrecision;
-  /** What the states of the frozen layers took; absent when none are kept. */
-  readonly trunk: TrunkReport | undefined;
   /** Iterations that a checkpoint had done. */
   readonly resumedFrom: number;
   /** What was measured until then. */
-  readonly before: Pick<TrainingState, 'trainLosses' | 'evaluations'>;
+  readonly before: Pick<TrainingState<E>, 'trainLosses' | 'evaluations'>;
   readonly totalIterations: number;
   /** What training is expected to take. */
   readonly memory: MemoryPrediction;
 }
 
+/** {@link LoopStart} of a classifier. */
+export interface TrainingStart extends LoopStart<Evaluation> {
+  /** The first layer that is computed each iteration; absent when nothing is frozen below. */
+  readonly cut: number | undefined;
+  /** What the states of the frozen layers took; absent when none are kept. */
+  readonly trunk: TrunkReport | undefined;
+}
+
 /** What training gives. */
-export interface TrainResult {
-  /** Every weight after training, the best ones by validation accuracy, then loss; an adapter is merged into them. */
+export interface TrainResult<E extends EvaluationPoint = Evaluation> {
+  /** Every weight after training, those of the best evaluation; an adapter is merged into them. */
   readonly weights: ReadonlyMap<string, NamedTensor>;
-  /** The trained adapter with the head; absent where none was trained. */
+  /** The trained adapter, a classifier's with its head; absent where none was trained. */
   readonly adapter?: Adapter;
   readonly trainability: Trainability;
-  readonly evaluations: readonly Evaluation[];
-  readonly trainLosses: TrainingState['trainLosses'];
-  readonly best: Evaluation;
+  readonly evaluations: readonly E[];
+  readonly trainLosses: TrainingState<E>['trainLosses'];
+  readonly best: E;
   readonly iterations: number;
   readonly stopReason: string;
 }
@@ -92,4 +102,14 @@ export class TrainingError extends Error {
     this.code = code;
     this.help = help;
   }
+}
+
+/** Refuses to train on nothing, or to judge by nothing. */
+export function requireRows(train: readonly unknown[], validation: readonly unknown[]): void {
+  if (train.length > 0 && validation.length > 0) return;
+  throw new TrainingError(
+    'NO_ROWS',
+    `There are ${train.length} rows to train on and ${validation.length} to validate on.`,
+    'Give prepare more rows, or another split.',
+  );
 }

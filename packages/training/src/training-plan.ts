@@ -1,14 +1,12 @@
-import { availableMemory, chooseBackend, predictMemory, sizeOf } from '@joyul/compute';
-import type { ChosenPrecision, MemoryPrediction, Variable } from '@joyul/compute';
+import { chooseBackend, predictMemory } from '@joyul/compute';
+import type { ChosenPrecision, MemoryPrediction } from '@joyul/compute';
 import { bertWeightSpecs, blockOf, isAdapterName } from '@joyul/models';
 import { adaptedBlocks } from './adapters.ts';
 import type { Example } from './batches.ts';
 import { chooseBuckets } from './batches.ts';
 import type { ClassifierOptions, ClassifierUpdate } from './classifier-program.ts';
 import { makeClassifierProgram } from './classifier-program.ts';
-import type { Hparams } from './formats.ts';
-import { requireMemory } from './memory-plan.ts';
-import type { MemoryAlternative } from './memory-plan.ts';
+import { checkMemory, countCopies } from './memory-plan.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { StateType } from './trunk/trunk-key.ts';
 import { optimizerOf, rateShareOf } from './update-rule.ts';
@@ -83,7 +81,7 @@ export function makeSettings(
 
 /** Predicts a training's memory. */
 function predict(options: TrainOptions, precision: ChosenPrecision): MemoryPrediction {
-  const { model, hparams, train, validation, backend } = options;
+  const { model, hparams, train, validation, backend, scratchDir } = options;
   const cut = cutOf(options);
   const { options: settings, update } = makeSettings(options, cut === undefined ? undefined : { cut });
   const { program, weights } = makeClassifierProgram(settings, update);
@@ -92,64 +90,18 @@ function predict(options: TrainOptions, precision: ChosenPrecision): MemoryPredi
     0,
   );
   const stateBytes = cut === undefined ? 0 : Math.min(heldStateBytes, tokens * model.config.hiddenSize * 2);
+  const trained = [...weights.values()].filter(({ name }) => update.isTrained(name));
   return predictMemory(program, {
     backend: chooseBackend(backend).name,
     matmul: precision.name,
-    copiedBytes: stateBytes + countCopies(options, [...weights.values()], update.isTrained),
+    copiedBytes: stateBytes + countCopies(bertWeightSpecs(model.config), trained, scratchDir !== undefined),
   });
-}
-
-/** The weights as they were, the best ones, and what a checkpoint holds while it is written. */
-function countCopies(
-  { model, scratchDir }: TrainOptions,
-  weights: readonly Variable[],
-  isTrained: (name: string) => boolean,
-): number {
-  const trained = weights
-    .filter(({ name }) => isTrained(name))
-    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const all = bertWeightSpecs(model.config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return 4 * (all + trained * (scratchDir === undefined ? 1 : 4));
-}
-
-/** Ways to train with less memory, those that change the least first. */
-function listAlternatives(options: TrainOptions, precision: ChosenPrecision): readonly MemoryAlternative[] {
-  const { hparams, strategy, model } = options;
-  const change = (text: string, changes: Partial<Hparams>): MemoryAlternative => ({
-    change: `${text} in the hparams step`,
-    predict: () => predict({ ...options, hparams: { ...hparams, ...changes } }, precision),
-  });
-  const checkpointed = '`gradient_checkpointing: true`';
-  const smaller = [2, 4, 8, 16].flatMap((divisor): MemoryAlternative[] => {
-    const size = hparams.batch_size / divisor;
-    if (!Number.isInteger(size)) return [];
-    const batch = `\`batch_size: ${size}\` with \`gradient_accumulation_steps: ${divisor}\``;
-    return [
-      change(batch, { batch_size: size }),
-      change(`${batch} and ${checkpointed}`, { batch_size: size, gradient_checkpointing: true }),
-    ];
-  });
-  const shorter = Math.floor(hparams.max_length / 2);
-  const top = `layer.${model.config.layers - 1}`;
-  return [
-    ...(hparams.gradient_checkpointing ? [] : [change(checkpointed, { gradient_checkpointing: true })]),
-    ...smaller,
-    change(`\`max_length: ${shorter}\``, { max_length: shorter }),
-    {
-      change: `\`method: repurpose\` with \`blocks: [${top}]\` in the strategy step`,
-      predict: () => predict({ ...options, strategy: { ...strategy, blocks: [top] } }, precision),
-    },
-  ];
 }
 
 /**
- * What training will take of memory.
+ * What training a classifier will take of memory.
  *
  * @throws TrainingError with the first change that would fit when there is not so much.
  */
-export function checkMemory(options: TrainOptions, precision: ChosenPrecision): MemoryPrediction {
-  const memory = predict(options, precision);
-  const limit = options.memoryLimitBytes ?? process.memoryUsage.rss() + availableMemory();
-  requireMemory(memory, limit, listAlternatives(options, precision));
-  return memory;
-}
+export const checkClassifierMemory = (options: TrainOptions, precision: ChosenPrecision): MemoryPrediction =>
+  checkMemory(options, (changed) => predict(changed, precision));

@@ -1,9 +1,13 @@
-import type { Session, SessionOptions, Variable } from '@joyul/compute';
+import type { Program, Session, SessionOptions, Variable } from '@joyul/compute';
 import { createSession } from '@joyul/compute';
 import type { ModelFolder, NamedTensor } from '@joyul/models';
-import { makeClassifierProgram } from './classifier-program.ts';
-import type { ProgramSettings } from './training-plan.ts';
 import type { TrunkStates } from './trunk/trunk-states.ts';
+
+/** How a program is made; `key` stands for all that decides it, and functions in it for nothing. */
+export interface ToolPlan {
+  readonly key: readonly unknown[];
+  readonly make: () => { readonly program: Program; readonly weights: ReadonlyMap<string, Variable> };
+}
 
 /** A program that is loaded, and the weights that it holds. */
 export interface Tool {
@@ -37,14 +41,13 @@ export class Workshop {
   }
 
   /** The session of a program, built once. */
-  async openTool({ options, update, key: own }: ProgramSettings, settings: SessionOptions): Promise<Tool> {
-    // Functions are left out: the settings' own key stands for them.
-    const key = JSON.stringify([options, update, own, settings], (_, value: unknown) =>
+  async openTool({ key: own, make }: ToolPlan, settings: SessionOptions): Promise<Tool> {
+    const key = JSON.stringify([own, settings], (_, value: unknown) =>
       value instanceof Float32Array ? [...value] : value,
     );
     const known = this.#tools.get(key);
     if (known !== undefined) return known;
-    const { program, weights } = makeClassifierProgram(options, update);
+    const { program, weights } = make();
     const tool = { session: await createSession(program, settings), weights: [...weights.values()] };
     this.#tools.set(key, tool);
     return tool;
@@ -56,5 +59,18 @@ export class Workshop {
     this.#tools.clear();
     for (const states of this.#states.values()) await (await states.catch(() => undefined))?.close();
     this.#states.clear();
+  }
+}
+
+/** Works in a workshop: one that is given, or one of its own that is gone again afterwards. */
+export async function withWorkshop<T>(
+  given: Workshop | undefined,
+  work: (workshop: Workshop) => Promise<T>,
+): Promise<T> {
+  const workshop = given ?? new Workshop();
+  try {
+    return await work(workshop);
+  } finally {
+    if (given === undefined) await workshop.dispose();
   }
 }

@@ -46,8 +46,6 @@ export interface SavedProgram {
   readonly content: Buffer;
   readonly entries: ReadonlyMap<string, EntryNames>;
   readonly variables: ReadonlyMap<string, VariableNames>;
-  /** Whether products are followed by a bias. */
-  readonly hasBias: boolean;
 }
 
 /** How a program is written. */
@@ -68,7 +66,6 @@ class GraphWriter {
   readonly #variables = new Map<string, string>();
   readonly #options: WriteOptions;
   #count = 0;
-  #hasBias = false;
 
   constructor(options: WriteOptions) {
     this.#options = options;
@@ -76,7 +73,6 @@ class GraphWriter {
 
   /** Adds a node under a name. */
   write(name: string, op: string, inputs: readonly string[], attributes: NamedAttributes): string {
-    this.#hasBias ||= op === 'BiasAdd';
     this.#nodes.push(bytes(1, nodeMessage(name, op, inputs, attributes)));
     return name;
   }
@@ -356,10 +352,6 @@ class GraphWriter {
     });
   }
 
-  get hasBias(): boolean {
-    return this.#hasBias;
-  }
-
   /** A SavedModel with one graph, tagged `serve`; 1987 is a GraphDef version of TensorFlow 2.15. */
   finish(): Buffer {
     const functions = [...this.#definitions.values()].map((definition) => bytes(1, definition));
@@ -386,5 +378,5 @@ export function writeSavedModel(program: Program, options: WriteOptions): SavedP
   const entries = new Map(
     written.entries.map((entry, index) => [entry.name, writer.writeEntry(entry, index)]),
   );
-  return { content: writer.finish(), entries, variables: new Map(variables), hasBias: writer.hasBias };
+  return { content: writer.finish(), entries, variables: new Map(variables) };
 }

@@ -4,15 +4,15 @@
  */
 import type { FusedBody, Node, Tensor, Variable } from '../ir.ts';
 import { collectNodes, makeNode, makeTensor, sizeOf } from '../ir.ts';
-import { mul, square } from '../ops/elementwise.ts';
+import { add, mul, square } from '../ops/elementwise.ts';
 import { fuse } from '../ops/fuse.ts';
-import { sum } from '../ops/structure.ts';
+import { reshape, slice, sum } from '../ops/structure.ts';
 import type { Entry, Update } from '../program.ts';
 import { Program, mapUpdate, tensorsOf } from '../program.ts';
 
 const products = new Set(['MatMul', 'BatchMatMulV2']);
-/** Operations that only move elements, or that a product is fused with. */
-const followers = new Set(['Reshape', 'Transpose', 'Slice', 'BiasAdd', 'Identity', 'After']);
+/** Operations that only move elements. A bias is added in float32: the sum would be rounded a second time. */
+const followers = new Set(['Reshape', 'Transpose', 'Slice', 'GatherV2', 'Identity', 'After']);
 /** Smaller weights are narrowed each time: a copy would not pay. */
 const shadowThreshold = 1 << 14;
 
@@ -197,7 +197,7 @@ class Lowering {
       this.#rewriteWide(node);
       return;
     }
-    const [half] = fuse([this.narrow(input)], (x) => [sum(mul(square(cast(x, 'float32')), 0.5))] as const);
+    const [half] = fuse([this.narrow(input)], (x) => [mul(sumOfSquares(x), 0.5)] as const);
     this.#keep(this.#wide, outputOf(node), half);
   }
 
@@ -258,6 +258,24 @@ const dataOf = (node: Node): { readonly data?: NonNullable<Node['data']> } =>
 
 const cast = (x: Tensor, dtype: 'float32' | 'bfloat16'): Tensor =>
   x.dtype === dtype ? x : makeTensor('Cast', [x], x.shape, dtype);
+
+/** Squares are added up in so many lanes first: with twice as many, XLA does not keep them in one loop any more. */
+const lanes = 8;
+
+/**
+ * Σ x² in float32.
+ *
+ * Of one sum over everything XLA makes squares in memory and a slow loop over windows of them. Sums of a few elements
+ * that lie far apart are one vectorized loop, which leaves an eighth.
+ */
+function sumOfSquares(x: Tensor): Tensor {
+  const squares = square(cast(x, 'float32'));
+  const length = sizeOf(x.shape) / lanes;
+  if (!Number.isInteger(length)) return sum(squares);
+  const flat = reshape(squares, [lanes * length]);
+  const parts = Array.from({ length: lanes }, (_, lane) => slice(flat, [lane * length], [length]));
+  return sum(parts.reduce((left, right) => add(left, right)));
+}
 
 /** A body with parameters of its inputs' types, and the results in the types that are wanted. */
 function lowerBody(

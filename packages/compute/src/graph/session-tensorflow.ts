@@ -142,7 +142,7 @@ function loadModel(binding: Binding, saved: SavedProgram): number {
   const folder = mkdtempSync(join(tmpdir(), 'joyul-graph-'));
   try {
     writeFileSync(join(folder, 'saved_model.pb'), saved.content);
-    process.env[configVariable] = makeSessionConfig(saved);
+    process.env[configVariable] = makeSessionConfig();
     return binding.loadSavedModel(folder, 'serve,');
   } catch (error) {
     // TensorFlow's message names the node, whose name starts with its operation.

@@ -2,7 +2,7 @@ import type { Tensor } from '../ir.ts';
 import { collectNodes, makeNode, makeTensor, sizeOf } from '../ir.ts';
 
 /** From this many elements on a pass over memory costs more than the call of a compiled function. */
-export const fuseThreshold = 1 << 16;
+export const fuseThreshold = 1 << 17;
 
 /**
  * `build` of the inputs, as one pass over memory where TensorFlow can compile it.

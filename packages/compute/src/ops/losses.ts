@@ -1,6 +1,6 @@
 import type { Tensor } from '../ir.ts';
 import { constant, makeNode, scalar } from '../ir.ts';
-import { add, cast, div, equal, exp, log, mul, notEqual, sub, where } from './elementwise.ts';
+import { add, cast, div, equal, exp, log, maximum, mul, notEqual, sub, where } from './elementwise.ts';
 import { fuse } from './fuse.ts';
 import { matMul } from './matmul.ts';
 import { logSoftmax } from './neural.ts';
@@ -109,8 +109,8 @@ interface LossChunk {
   readonly logits: Tensor;
   /** [rows, 1] */
   readonly labels: Tensor;
-  /** The largest logit and Σ exp(logit − largest), each [rows, 1]. */
-  readonly largest: Tensor;
+  /** Near the largest logit, and Σ exp(logit − shift); each [rows, 1]. */
+  readonly shift: Tensor;
   readonly sum: Tensor;
   /** [rows, 1] */
   readonly weights: Tensor;
@@ -128,26 +128,48 @@ interface HeadGradients {
 const isLabel = (labels: Tensor, vocabulary: number): Tensor =>
   cast(equal(constant(Int32Array.from({ length: vocabulary }, (_, token) => token), [1, vocabulary], 'int32'), labels), 'float32'); // prettier-ignore
 
-/** The loss of one chunk. */
-function makeChunk(chunk: Omit<LossChunk, 'largest' | 'sum' | 'total'>, smoothing: number): LossChunk {
-  const vocabulary = lengthOf(chunk.logits, 1);
-  const [loss, largest, powers] = fuse([chunk.logits, chunk.labels], (logits, labels) => {
-    const top = max(logits, [1], true); // [rows, 1]
-    const all = sum(exp(sub(logits, top)), [1], true); // [rows, 1]
-    const found = sum(mul(logits, isLabel(labels, vocabulary)), [1], true); // [rows, 1]
-    const target =
-      smoothing === 0 ? found : add(mul(found, 1 - smoothing), mul(mean(logits, [1], true), smoothing));
-    return [sub(add(log(all), top), target), top, all] as const;
-  });
-  return { ...chunk, largest, sum: powers, total: sum(mul(loss, chunk.weights)) };
+/** Tokens among which the largest logit is looked for. */
+const searched = 4096;
+
+/**
+ * The loss of one chunk: log Σ exp(z − shift) + shift − z[label].
+ *
+ * The shift only has to be near the largest logit, so it is the largest of some: looking through all would take longer than
+ * the sum does. Should a logit be more than 88 above it, the loss is infinite, which training tells.
+ */
+function makeChunk(chunk: Omit<LossChunk, 'shift' | 'sum' | 'total'>, smoothing: number): LossChunk {
+  const { logits, labels, weights } = chunk;
+  const [rows = 0, vocabulary = 0] = logits.shape;
+  const [shift] = fuse(
+    [logits],
+    (values) => [max(slice(values, [0, 0], [rows, Math.min(vocabulary, searched)]), [1], true)] as const,
+  ); // [rows, 1]
+  const [powers] = fuse([logits, shift], (values, top) => [sum(exp(sub(values, top)), [1], true)] as const); // [rows, 1]
+  const starts = constant(
+    Int32Array.from({ length: rows }, (_, row) => row * vocabulary),
+    [rows, 1],
+    'int32',
+  );
+  // Rows without a label point somewhere; they weigh nothing.
+  const safe = maximum(labels, scalar(0, 'int32'));
+  const found = gather(reshape(logits, [rows * vocabulary]), add(starts, safe)); // [rows, 1]
+  const target =
+    smoothing === 0
+      ? found
+      : add(
+          mul(found, 1 - smoothing),
+          mul(fuse([logits], (values) => [mean(values, [1], true)] as const)[0], smoothing),
+        );
+  const loss = sub(add(log(powers), shift), target);
+  return { ...chunk, shift, sum: powers, total: sum(mul(loss, weights)) };
 }
 
 /** The gradient of the logits [rows, vocabulary]: w·g·(softmax − target). */
 function chunkGradient(chunk: LossChunk, gradient: Tensor, smoothing: number): Tensor {
   const vocabulary = lengthOf(chunk.logits, 1);
-  const { logits, labels, largest, sum: total, weights } = chunk;
+  const { logits, labels, shift, sum: total, weights } = chunk;
   return fuse(
-    [logits, labels, largest, total, mul(weights, gradient)],
+    [logits, labels, shift, total, mul(weights, gradient)],
     (values, numbers, top, powers, factor) => {
       const probabilities = mul(exp(sub(values, top)), div(factor, powers));
       const target = mul(isLabel(numbers, vocabulary), mul(factor, 1 - smoothing));

@@ -83,23 +83,37 @@ function normBackward(scaled: Tensor, normalized: Tensor, inverse: Tensor, isCen
   return mul(sub(start, along), inverse);
 }
 
-/** An activation of one tensor, and its derivative; only the input is kept for the backward pass. */
-function activation(x: Tensor, value: (x: Tensor) => Tensor, derivative: (x: Tensor) => Tensor): Tensor {
-  const [output] = fuse([x], (states) => [value(states)] as const);
-  return withGradient(output, [x], (gradient) => [
-    fuse([gradient, x], (outer, states) => [mul(outer, derivative(states))] as const)[0],
+/** An activation of x, or of x + bias for x [rows, width]; only x is kept for the backward pass. */
+function activation(
+  x: Tensor,
+  value: (x: Tensor) => Tensor,
+  derivative: (x: Tensor) => Tensor,
+  bias?: Tensor,
+): Tensor {
+  const inputs = bias === undefined ? [x] : [x, bias];
+  const shift = (y: Tensor, by?: Tensor): Tensor => (by === undefined ? y : add(y, by));
+  const [output] = fuse<readonly Tensor[], readonly [Tensor]>(inputs, (...[states = x, own]) => [
+    value(shift(states, own)),
   ]);
+  return withGradient(output, inputs, (gradient, needed) => {
+    const [toX] = fuse<readonly Tensor[], readonly [Tensor]>(
+      [gradient, ...inputs],
+      (...[outer = gradient, states = x, own]) => [mul(outer, derivative(shift(states, own)))],
+    );
+    return [toX, needed[1] === true ? sumRows(toX) : undefined];
+  });
 }
 
 /** Φ(x), the standard normal distribution. */
 const normalCumulative = (x: Tensor): Tensor => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
 
-/** x·Φ(x), with the exact error function (Hendrycks and Gimpel 2016). */
-export function gelu(x: Tensor): Tensor {
+/** x·Φ(x), with the exact error function (Hendrycks and Gimpel 2016); of x + bias where there is a bias [width]. */
+export function gelu(x: Tensor, bias?: Tensor): Tensor {
   return activation(
     x,
     (y) => mul(y, normalCumulative(y)),
     (y) => add(normalCumulative(y), mul(mul(y, exp(mul(square(y), -0.5))), 1 / Math.sqrt(2 * Math.PI))),
+    bias,
   );
 }
 

@@ -68,8 +68,6 @@ export function effectiveNorms(weight: Tensor, { down, up, scale }: LayerAdapter
 export interface AdaptedInputs {
   /** W [out, in] */
   readonly weight: Tensor;
-  /** b [out] */
-  readonly bias: Tensor | undefined;
   readonly adapter: LayerAdapter;
   /** s·x·Aᵀ [rows, rank], from {@link narrow}. */
   readonly narrowed: Tensor;
@@ -77,11 +75,10 @@ export interface AdaptedInputs {
   readonly norms: Tensor | undefined;
 }
 
-/** x·Wᵀ + s·x·Aᵀ·Bᵀ + b, for DoRA with the first two scaled to the learned magnitudes; [rows, out]. */
-export function adapt(x: Tensor, { weight, bias, adapter, narrowed, norms }: AdaptedInputs): Tensor {
+/** x·Wᵀ + s·x·Aᵀ·Bᵀ, for DoRA scaled to the learned magnitudes; [rows, out]. */
+export function adapt(x: Tensor, { weight, adapter, narrowed, norms }: AdaptedInputs): Tensor {
   const wide = matMul(narrowed, adapter.up, { transposeB: true }); // [rows, out]
-  if (adapter.magnitude === undefined || norms === undefined) return add(linear(x, weight, bias), wide);
-  const factor = reshape(div(adapter.magnitude, norms), [1, -1]); // [1, out]
-  const scaled = mul(add(linear(x, weight), wide), factor);
-  return bias === undefined ? scaled : add(scaled, bias);
+  const total = add(linear(x, weight), wide);
+  if (adapter.magnitude === undefined || norms === undefined) return total;
+  return mul(total, reshape(div(adapter.magnitude, norms), [1, -1]));
 }

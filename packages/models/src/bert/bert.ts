@@ -123,7 +123,8 @@ export class Bert {
       add(this.#weights.linear(joined, `${name}.attention.output.dense`), x),
       `${name}.attention.output.LayerNorm`,
     );
-    const inner = gelu(this.#weights.linear(attended, `${name}.intermediate.dense`)); // [batch·time, intermediate]
+    const [wide] = this.#weights.products(attended, [`${name}.intermediate.dense`]);
+    const inner = gelu(wide.product, wide.bias); // [batch·time, intermediate]
     return this.#norm(
       add(this.#weights.linear(inner, `${name}.output.dense`), attended),
       `${name}.output.LayerNorm`,

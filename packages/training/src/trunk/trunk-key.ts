@@ -23,7 +23,7 @@ export interface KeyParts {
 }
 
 /** Raise it when the same weights and texts would give other states, or the files another layout. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** Names the states of all texts that are computed in one way: a sha256 over all that decides them. */
 export function makeTrunkKey({ trunk, weights, cut, ...how }: KeyParts): string {

@@ -2,8 +2,8 @@ import { Program, add, cast, causalBias, gather, mul, notEqual, reshape } from '
 import type { CrossEntropy, EntryBuilder, HeadCrossEntropyOptions, Tensor, Variable } from '@joyul/compute';
 import { Llama, declareAdapters } from '@joyul/models';
 import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
-import { addTrainingEntries, trainingEntries } from './training-entries.ts';
-import type { UpdateOptions } from './training-entries.ts';
+import { addTrainingEntries, trainingEntries } from '../training-entries.ts';
+import type { UpdateOptions } from '../training-entries.ts';
 
 /** A batch of one static shape. */
 export interface LanguageShape {
@@ -34,7 +34,8 @@ export interface LanguageUpdate extends UpdateOptions {
   readonly labelSmoothing: number;
 }
 
-const suffixOf = ({ batch, time, targets, isPacked }: LanguageShape): string =>
+/** What tells the entries for batches of a shape from others. */
+export const suffixOf = ({ batch, time, targets, isPacked }: LanguageShape): string =>
   `${batch}x${time}${targets === undefined ? '' : `-${targets}`}${isPacked === true ? '-packed' : ''}`;
 
 /** The names of a program's entries; `update` ends an iteration of several micro-batches. */
