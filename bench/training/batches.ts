@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRandom, openTokenizer } from '@joyul/data';
+import { isDecoding } from './cases.ts';
 import type { Case } from './cases.ts';
 import type { Models } from './models.ts';
 import type { Example, Kind } from './spec.ts';
@@ -35,7 +36,8 @@ function cut<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
 /** Texts in a batch and tokens in a text. */
 function shapeOf(kind: Kind): readonly [number, number] {
   if (kind === 'minilm') return [encoderBatch, encoderTime];
-  return kind === 'decode' ? [1, promptTime] : [languageBatch, languageTime];
+  if (isDecoding(kind)) return [kind === 'decode' ? 1 : 8, promptTime];
+  return [languageBatch, languageTime];
 }
 
 /** Full-length texts of random tokens. */

@@ -20,6 +20,9 @@ export interface Case {
   readonly workload: Workload;
 }
 
+/** Whether texts are continued. */
+export const isDecoding = (kind: Kind): boolean => kind === 'decode' || kind === 'decode8';
+
 /** Every kind that trains or evaluates, in the order of the tables. */
 const kinds: readonly Kind[] = ['full', 'lora_qv', 'lora_all', 'top6', 'forward', 'minilm'];
 
@@ -29,6 +32,7 @@ export const cases: readonly Case[] = [
     kinds.map((kind) => ({ name: `${kind}-${workload}`, kind, workload })),
   ),
   { name: 'decode', kind: 'decode', workload: 'equal' },
+  { name: 'decode-8', kind: 'decode8', workload: 'equal' },
 ];
 
 const precisions: readonly Precision[] = ['float32', 'bfloat16'];
@@ -40,7 +44,7 @@ const both = (tool: string): readonly Contestant[] => precisions.map((precision)
  * without its own gathering of logits. Frozen weights in bfloat16 are what many do for LoRA.
  */
 export function peersOf({ kind, workload }: Case, isCompiled: boolean): readonly Contestant[] {
-  if (kind === 'decode') return both('generate');
+  if (isDecoding(kind)) return both('generate');
   const isFrozen = kind === 'lora_qv' || kind === 'lora_all' || kind === 'forward';
   const isTuned = kind !== 'minilm' && kind !== 'forward';
   const isRagged = workload === 'ragged';
@@ -55,5 +59,5 @@ export function peersOf({ kind, workload }: Case, isCompiled: boolean): readonly
   ];
 }
 
-/** Our side, in both precisions; it has no generation yet. */
-export const oursOf = ({ kind }: Case): readonly Contestant[] => (kind === 'decode' ? [] : both('ours'));
+/** Our side, in both precisions. */
+export const ours: readonly Contestant[] = both('ours');

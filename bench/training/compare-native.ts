@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { align } from '../shared/align.ts';
 import type { Case, Contestant } from './cases.ts';
-import { oursOf } from './cases.ts';
+import { ours } from './cases.ts';
 import { summarize } from './judge.ts';
 import type { NativeProbe } from './native-probe.ts';
 import type { CaseRuns } from './run-case.ts';
@@ -14,7 +14,7 @@ const setup = join(import.meta.dirname, '..', '..', 'packages', 'compute', 'src'
 
 /** Everyone of one comparison: our side in both precisions on each release, the releases in turns. */
 export function contestantsOn(item: Case, releases: readonly string[]): readonly Contestant[] {
-  return oursOf(item).flatMap((contestant) => releases.map((tensorflow) => ({ ...contestant, tensorflow })));
+  return ours.flatMap((contestant) => releases.map((tensorflow) => ({ ...contestant, tensorflow })));
 }
 
 /** Sets a release up beside the pinned one, and tries what it can do. */

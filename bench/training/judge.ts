@@ -1,5 +1,6 @@
 /** Puts runs in short, and judges them by the bars. */
 import { median } from '../shared/measure.ts';
+import { isDecoding } from './cases.ts';
 import type { Case } from './cases.ts';
 import type { CaseRuns, Entrant } from './run-case.ts';
 import type { Iteration } from './spec.ts';
@@ -130,6 +131,6 @@ export function judge(runs: CaseRuns): Verdict {
     cpuSpeed: highest(mine) / highest(peers),
     memory: ratio(({ peakMiB }) => peakMiB),
     start: soonest(mine) / soonest(peers),
-    problems: workload === 'equal' && kind !== 'decode' ? findDisagreements(summaries) : [],
+    problems: workload === 'equal' && !isDecoding(kind) ? findDisagreements(summaries) : [],
   };
 }

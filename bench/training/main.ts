@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { cacheDir } from '@joyul/compute';
 import { Meter, findPython } from '../shared/measure.ts';
 import { writeBatches } from './batches.ts';
-import { cases, oursOf, peersOf } from './cases.ts';
+import { cases, ours, peersOf } from './cases.ts';
 import type { Case, Contestant } from './cases.ts';
 import { contestantsOn, formatComparison, probeReleases } from './compare-native.ts';
 import { preparePython, pythonVariable } from './environment.ts';
@@ -131,7 +131,7 @@ async function measureAll(options: Options, run: RunOptions, cache: string): Pro
     const batches = await writeBatches({ ...options, folder: run.folder }, models, item);
     const everyone =
       options.releases === undefined
-        ? [...oursOf(item), ...peersOf(item, options.isCompiled)]
+        ? [...ours, ...peersOf(item, options.isCompiled)]
         : contestantsOn(item, options.releases);
     const runs = await runCase(item, everyone.filter(options.isWanted), batches, run);
     console.log(options.releases === undefined ? formatCase(judge(runs)) : formatComparison(runs));

@@ -28,7 +28,7 @@ export async function prepareClassifier(
     backend: 'tensorflow',
     matmul: spec.precision === 'float32' ? 'float32' : 'bfloat16',
   });
-  await writeAll(session, program.variables, (await model.readTensors()).values());
+  await writeAll(session, program.variables, model);
   const steps = makeBatches(examples, times, size).map((batch) => ({
     tokens: batch.indices.reduce((sum, index) => sum + (examples[index]?.ids.length ?? 0), 0),
     run: async (iteration: number): Promise<number> => {

@@ -2,16 +2,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loadBinding } from '@joyul/compute';
 import { prepareClassifier } from './ours-classifier.ts';
+import { prepareGeneration } from './ours-generation.ts';
 import { prepareLanguage } from './ours-language.ts';
-import type { CaseResult, CaseSpec, Example } from './spec.ts';
+import type { CaseResult, CaseSpec, Example, Kind } from './spec.ts';
 import { Windows } from './windows.ts';
+
+/** How cases are prepared that do not train or evaluate a language model. */
+const preparations: Partial<Record<Kind, typeof prepareLanguage>> = {
+  minilm: prepareClassifier,
+  decode: prepareGeneration,
+  decode8: prepareGeneration,
+};
 
 /** Passes over the batches where the first one is not counted. */
 const raggedPasses = 2;
 
 async function runCase(spec: CaseSpec): Promise<CaseResult> {
   const batches = JSON.parse(readFileSync(spec.batches, 'utf8')) as readonly (readonly Example[])[]; // Written by prepare.ts.
-  const prepare = spec.kind === 'minilm' ? prepareClassifier : prepareLanguage;
+  const { [spec.kind]: prepare = prepareLanguage } = preparations;
   const { facts, steps } = await prepare(spec, batches);
   const passes = spec.isRagged ? raggedPasses : 1;
   const windows = new Windows();

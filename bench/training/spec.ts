@@ -1,7 +1,7 @@
 /** What one process is told to do, and what it says when it is done; `python/train.py` reads and writes the same. */
 
-/** What is trained or computed; `decode` is greedy generation with a key-value cache. */
-export type Kind = 'full' | 'lora_qv' | 'lora_all' | 'top6' | 'forward' | 'minilm' | 'decode';
+/** What is trained or computed; `decode` is greedy generation with a key-value cache, of one text or 8 at a time. */
+export type Kind = 'full' | 'lora_qv' | 'lora_all' | 'top6' | 'forward' | 'minilm' | 'decode' | 'decode8';
 
 /** `bfloat16` is PyTorch's autocast; with `-weights` the frozen weights are stored so as well. */
 export type Precision = 'float32' | 'bfloat16' | 'bfloat16-weights';

@@ -1,5 +1,6 @@
 /** The tables that the bench prints and records. */
 import { align } from '../shared/align.ts';
+import { isDecoding } from './cases.ts';
 import { bars } from './judge.ts';
 import type { Summary, Verdict } from './judge.ts';
 
@@ -51,7 +52,7 @@ function ratioRow(verdict: Verdict): readonly string[] {
   return [
     name,
     nameOf(verdict.peer),
-    met(speed, speed >= (verdict.kind === 'decode' ? bars.decoding : bars.speed)),
+    met(speed, speed >= (isDecoding(verdict.kind) ? bars.decoding : bars.speed)),
     number(cpuSpeed, 2),
     met(memory, memory <= bars.memory),
     met(start, start <= bars.start),

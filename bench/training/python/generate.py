@@ -23,7 +23,7 @@ def main():
     model = AutoModelForCausalLM.from_pretrained(spec["model"], dtype=dtype, attn_implementation="sdpa")
     model.eval()
     with open(spec["batches"], encoding="utf-8") as file:
-        prompts = [torch.tensor([example["input_ids"]]) for batch in json.load(file) for example in batch]
+        prompts = [torch.tensor([example["input_ids"] for example in batch]) for batch in json.load(file)]
     windows, first_loss_s = None, None
     for prompt in prompts:
         windows = windows or Windows()
@@ -37,8 +37,8 @@ def main():
                 pad_token_id=spec["pad"],
             )
         first_loss_s = first_loss_s or time.time() - spec["started"]
-        new = output[0, prompt.shape[1] :].tolist()
-        windows.end(loss=float(new[0]), tokens=len(new))
+        new = output[:, prompt.shape[1] :]
+        windows.end(loss=float(new[0, 0]), tokens=new.numel())
     result = {
         "iterations": windows.rows,
         "firstLossS": first_loss_s,

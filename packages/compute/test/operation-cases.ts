@@ -13,6 +13,7 @@ const {
   broadcastTo,
   cast,
   causalBias,
+  compiled,
   concat,
   constant,
   conv2d,
@@ -84,6 +85,7 @@ const {
   tanh,
   transpose,
   unpackHalf,
+  updateSlice,
   where,
   withGradient,
 } = joyul;
@@ -402,6 +404,9 @@ function gradientOfEqualElements(x: Tensor): Tensor {
   return gradients(sum(pooled), [image])[0] ?? image;
 }
 
+const updateCompiled: typeof updateSlice = (x, value, begin) =>
+  compiled([x, value, begin], (whole, box, at) => [updateSlice(whole, box, at)] as const)[0];
+
 /** Cases without gradients; with those above they hold every operation there is. */
 export const forwardCases: readonly Case[] = [
   ['MaxPoolGrad where elements are equal', [[1, 4, 4, 1]], one(gradientOfEqualElements)],
@@ -421,5 +426,22 @@ export const forwardCases: readonly Case[] = [
   ['paddingBias', [[2, 3]], one((x) => paddingBias(cast(greaterEqual(x, 0.7), 'float32')))],
   ['ResizeBilinear, smaller', [[1, 5, 7, 2]], one((x) => resizeBilinear(x, [3, 4]))],
   ['ResizeBilinear, larger', [[2, 2, 3, 1]], one((x) => resizeBilinear(x, [5, 4]))],
+  ['Transpose of axes of length 1', [[2, 1, 3, 1]], one((x) => transpose(x, [1, 0, 3, 2]))],
+  ...([1, 3] as const).map((rows): Case => [
+    `MatMul of ${rows} with a large weight`,
+    [
+      [rows, 256],
+      [514, 256],
+    ],
+    two((x, weight) => linear(centered(x), centered(weight))),
+  ]),
+  ...([updateSlice, updateCompiled] as const).map((update): Case => [
+    `DynamicUpdateSlice, ${update === updateSlice ? 'by itself' : 'compiled'}`,
+    [
+      [2, 5, 3],
+      [2, 2, 3],
+    ],
+    two((x, y) => update(x, y, constant([0, 1, 0], [3], 'int32'))),
+  ]),
   ['Fused', [[256, 512]], one((x) => fuse([x], (y) => [add(mul(y, 3), 1)] as const)[0])],
 ];

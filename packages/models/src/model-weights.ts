@@ -72,7 +72,8 @@ export class ModelWeights {
       const bias = this.variables.get(`${layer}.bias`);
       const adapter = this.#adapters.get(layer);
       const own = narrowed.get(adapter);
-      if (adapter === undefined || own === undefined) return { product: linear(x, weight), bias };
+      if (adapter === undefined || own === undefined)
+        return { product: linear(x, weight, undefined, layers.length === 1), bias };
       const norms = this.#normsOf(layer, weight, adapter);
       return { product: adapt(x, { weight, adapter, narrowed: own, norms }), bias };
     });

@@ -22,7 +22,7 @@ import {
 import type { Adapter, AdaptedLayer, LlamaFolder, NamedTensor } from '@joyul/models';
 import { fetchFirst, findModelFolder } from '@joyul/sources';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { languageEntries, makeLanguageProgram, padLanguageBatch } from '../src/index.ts';
+import { languageEntries, makeLanguageProgram, openGenerator, padLanguageBatch } from '../src/index.ts';
 import type { LanguageExample } from '../src/index.ts';
 import { relativeChange } from '../src/trainability.ts';
 
@@ -251,6 +251,24 @@ describe.skipIf(isMissing)(`SmolLM2-135M${why}`, { timeout: 300_000 }, () => {
       expect(ids).toEqual(expected[row]?.ids.subarray(0, ids.length));
       expect(labels).toEqual(expected[row]?.labels.subarray(0, ids.length));
     });
+  });
+
+  test('texts are continued as PyTorch continues them, one by one and together', async () => {
+    const { outputs } = JSON.parse(readFileSync(join(referenceDir, 'generate.json'), 'utf8')) as {
+      readonly outputs: readonly Continuation[];
+    }; // Written by PyTorch's side.
+    const settings = { maxNewTokens: 48, stopIds: [2] };
+    for (const batchSize of [1, 3]) {
+      const generator = await openGenerator({
+        model: opened.model,
+        precision: 'float32',
+        context: 128,
+        batchSize,
+      });
+      const results = await generator.generate(outputs.map((output) => output.prompt_ids), settings); // prettier-ignore
+      generator.dispose();
+      expect(results.map(({ ids }) => ids)).toEqual(outputs.map(({ new_ids: ids }) => ids));
+    }
   });
 
   test('ten iterations of LoRA on queries and values agree with PEFT, and so does the adapter', async () => {

@@ -20,7 +20,6 @@ import {
 import type { Entry, Program, Update } from '../program.ts';
 import { tensorsOf } from '../program.ts';
 import { bytes, int, message } from './protobuf.ts';
-import { spreadRowProducts } from './row-products.ts';
 
 /** Where a run finds the nodes of an entry. */
 export interface EntryNames {
@@ -214,19 +213,15 @@ class GraphWriter {
       this.#writeConstant(constant(data, shape, 'int32').node);
     const end = this.add('AddV2', [begin, write(lengths)], { T: { type: 'int32' } });
     const none = { int: 0 } as const;
-    const name = this.add(
-      'TensorStridedSliceUpdate',
-      [x, begin, end, write(lengths.map(() => 1)), value],
-      {
-        T: { type: node.inputs[0]?.dtype ?? 'float32' },
-        Index: { type: 'int32' },
-        begin_mask: none,
-        end_mask: none,
-        ellipsis_mask: none,
-        new_axis_mask: none,
-        shrink_axis_mask: none,
-      },
-    );
+    const name = this.add('TensorStridedSliceUpdate', [x, begin, end, write(lengths.map(() => 1)), value], {
+      T: { type: node.inputs[0]?.dtype ?? 'float32' },
+      Index: { type: 'int32' },
+      begin_mask: none,
+      end_mask: none,
+      ellipsis_mask: none,
+      new_axis_mask: none,
+      shrink_axis_mask: none,
+    });
     this.#setName(node, name);
   }
 
@@ -272,8 +267,7 @@ class GraphWriter {
   }
 
   /** Equal bodies share one function, so XLA compiles them once. */
-  #functionOf(written: FusedBody, targets: InPlaceUpdate['targets'] = []): string {
-    const body = spreadRowProducts(written);
+  #functionOf(body: FusedBody, targets: InPlaceUpdate['targets'] = []): string {
     const key = functionMessage('', body, targets).toString('latin1');
     const known = this.#functions.get(key) ?? `fused${this.#functions.size}`;
     this.#functions.set(key, known);

@@ -26,17 +26,6 @@ const nothing: Demand = { isWide: false, isNarrow: false };
 const wideOnly: Demand = { isWide: true, isNarrow: false };
 const narrowOnly: Demand = { isWide: false, isNarrow: true };
 
-/** Whether a fused function does nothing with a weight but multiply rows with it. */
-function isOnlyMultiplied(reader: Node, index: number): boolean {
-  const parameter = reader.body?.parameters[index];
-  if (reader.body === undefined || parameter === undefined || reader.inputs[index]?.node.op !== 'Variable')
-    return false;
-  const readers = collectNodes(reader.body.results).flatMap((node) =>
-    node.inputs.flatMap((input, at) => (input.node === parameter.node ? [{ node, at }] : [])),
-  );
-  return readers.length > 0 && readers.every(({ node, at }) => node.op === 'MatMul' && at === 1);
-}
-
 /** What each node gives, and what is asked of it. */
 class Demands {
   /** Products in bfloat16 and what only moves their elements. */
@@ -81,7 +70,6 @@ class Demands {
 
   #demandOn(reader: Node, index: number): Demand {
     if (reader.op === 'After' && index === 1) return nothing; // An order, not a value.
-    if (isOnlyMultiplied(reader, index)) return narrowOnly;
     if (products.has(reader.op) || this.#native.has(reader)) return narrowOnly;
     const input = reader.inputs[index];
     if (input !== undefined && this.isNative(input)) return narrowOnly;
@@ -205,10 +193,9 @@ class Lowering {
   #rewriteFused(node: Node): void {
     const { body } = node;
     if (body === undefined) throw new Error('Internal error: a fused node without a body.');
-    const own = node.inputs.map((input, index) => {
-      const isNarrow = this.#shadows.has(input.node) && isOnlyMultiplied(node, index);
-      return isNarrow || this.#demands.isNative(input) ? this.narrow(input) : this.wide(input);
-    });
+    const own = node.inputs.map((input) =>
+      this.#demands.isNative(input) ? this.narrow(input) : this.wide(input),
+    );
     // A function that is given a variable can write over it, even where it does not read it.
     const inputs = [...own, ...(this.#updated.get(node) ?? [])];
     const results = body.results.flatMap((result, index) => {

@@ -29,13 +29,6 @@ export type LoadedBinding =
   | { readonly isLoaded: true; readonly binding: Binding; readonly version: string; readonly file: string }
   | { readonly isLoaded: false; readonly reason: string; readonly help: string };
 
-/**
- * What XLA is told once per process. Sums may be added up in another order than written, without which a loop over
- * a row of a matrix adds one number at a time: the product of a vector and a matrix is four times as fast with it.
- * Not-a-number, infinity and divisions stay what they are.
- */
-const compilerFlags = ['--xla_cpu_enable_fast_math=true'];
-
 let loaded: LoadedBinding | undefined;
 
 /** Loads TensorFlow's C library through tfjs-node's addon, once per process. */
@@ -55,7 +48,6 @@ function load(): LoadedBinding {
   // The library writes lines about its own start to stderr unless it is told not to, before it loads. What fails
   // comes back as a status in any case.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  process.env['XLA_FLAGS'] = [process.env['XLA_FLAGS'], ...compilerFlags].filter(Boolean).join(' ');
   try {
     const binding = createRequire(import.meta.url)(file) as Binding; // The addon's exports, as tfjs-node declares them.
     return { isLoaded: true, binding, version: binding.TF_Version, file };

@@ -1,6 +1,6 @@
 import type { Tensor } from '../ir.ts';
-import { makeTensor } from '../ir.ts';
-import { sumRows, withGradient } from './structure.ts';
+import { makeTensor, sizeOf } from '../ir.ts';
+import { concat, reshape, slice, sumRows, transpose, withGradient } from './structure.ts';
 import { lengthOf } from './shapes.ts';
 
 /** Which operands are transposed in their last two axes. */
@@ -37,9 +37,44 @@ export function batchMatMul(a: Tensor, b: Tensor, options: MatMulOptions = {}): 
 export const addBias = (x: Tensor, bias: Tensor): Tensor =>
   makeTensor('BiasAdd', [x, bias], x.shape, x.dtype);
 
-/** y = x·Wᵀ + b, for x [rows, in], W [out, in], b [out]; the layout of PyTorch's Linear. */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const product = matMul(x, weight, { transposeB: true }); // [rows, out]
+/** Up to so many rows a product is bound by reading the weight. */
+const fewRows = 16;
+/** From so many elements on a weight is worth two cores, and from so many on oneDNN uses them by itself. */
+const [worthTwo, usesTwo] = [1 << 17, 1 << 22];
+
+/**
+ * x·Wᵀ of few rows x [rows, in] and W [out, in].
+ *
+ * Written as W·xᵀ, which oneDNN computes without bringing W into another order first. A product that nothing else runs
+ * beside (`isAlone`) is computed in two halves of W, which cost no copy: oneDNN would use one core.
+ */
+function multiplyFew(x: Tensor, weight: Tensor, isAlone: boolean): Tensor {
+  const [outputs = 0, inputs = 0] = weight.shape;
+  const rows = lengthOf(x, 0);
+  const multiply = (part: Tensor): Tensor => matMul(part, x, { transposeB: true });
+  const isHalved = isAlone && outputs * inputs >= worthTwo && outputs * inputs < usesTwo;
+  const half = Math.ceil(outputs / 2);
+  const columns = isHalved
+    ? concat(
+        [
+          multiply(slice(weight, [0, 0], [half, inputs])),
+          multiply(slice(weight, [half, 0], [outputs - half, inputs])),
+        ],
+        0,
+      )
+    : multiply(weight); // [out, rows]
+  return rows === 1 ? reshape(columns, [1, outputs]) : transpose(columns, [1, 0]);
+}
+
+/**
+ * y = x·Wᵀ + b, for x [rows, in], W [out, in], b [out]; the layout of PyTorch's Linear. `isAlone` tells whether
+ * nothing else can be computed at the same time.
+ */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, isAlone = true): Tensor {
+  const product =
+    lengthOf(x, 0) <= fewRows && sizeOf(weight.shape) >= worthTwo
+      ? multiplyFew(x, weight, isAlone)
+      : matMul(x, weight, { transposeB: true }); // [rows, out]
   const output = bias === undefined ? product : addBias(product, bias);
   return withGradient(output, bias === undefined ? [x, weight] : [x, weight, bias], (gradient, needed) => [
     needed[0] === true ? matMul(gradient, weight) : undefined,

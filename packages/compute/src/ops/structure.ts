@@ -15,6 +15,9 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
 /** Axes in another order. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   const shape = permutation.map((axis) => lengthOf(x, axis));
+  const long = permutation.filter((axis) => lengthOf(x, axis) > 1);
+  // Where only axes of length 1 change places, the elements stay where they are.
+  if (long.every((axis, index) => index === 0 || axis > (long[index - 1] ?? 0))) return reshape(x, shape);
   return makeTensor('Transpose', [x, constant(permutation, [permutation.length], 'int32')], shape, x.dtype);
 }
 

@@ -10,7 +10,7 @@ import {
   headCrossEntropy,
   makeRopeTables,
   joinHeads,
-  matMul,
+  linear,
   reshape,
   rmsNorm,
   splitHeads,
@@ -32,13 +32,19 @@ import type { WeightSpec } from '../weight-specs.ts';
 import { llamaWeightSpecs } from './llama-weights.ts';
 import { ropeFrequencies } from './rope-frequencies.ts';
 
+/** What a layer's queries meet, both [batch, groups, keys, headDim]; the keys are rotated. */
+export interface KeysAndValues {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
 /** What every layer needs besides states: where tokens may look, and where they are. */
 export interface AttentionContext {
   /** Broadcasts to [batch, heads, time, keys]; large and negative where a token may not look. */
   readonly bias: Tensor;
   readonly rope: RopeTables;
-  /** Told each layer's keys, rotated, and values, both [batch, groups, time, headDim], for those who keep them. */
-  readonly onKeys?: (layer: number, keys: Tensor, values: Tensor) => void;
+  /** What a layer attends to, when that is not only its own tokens; without it, it is. */
+  readonly extend?: (layer: number, own: KeysAndValues) => KeysAndValues;
 }
 
 const embeddings = 'model.embed_tokens.weight';
@@ -107,9 +113,11 @@ export class Llama {
       `${name}.self_attn.k_proj`,
       `${name}.self_attn.v_proj`,
     ]);
-    const keys = splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope });
-    const values = splitHeads(value, { ...apart, heads: keyValueHeads });
-    context.onKeys?.(index, keys, values);
+    const own = {
+      keys: splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope }),
+      values: splitHeads(value, { ...apart, heads: keyValueHeads }),
+    };
+    const { keys, values } = context.extend?.(index, own) ?? own;
     const mixed = attention(
       splitHeads(query, { ...apart, heads }, { rope: context.rope, scale: 1 / Math.sqrt(headDim) }),
       keys,
@@ -155,7 +163,7 @@ export class Llama {
 
   /** Logits [rows, vocabulary] of states after the last layer [rows, hidden]. */
   logits(states: Tensor): Tensor {
-    return matMul(this.finalNorm(states), this.head, { transposeB: true });
+    return linear(this.finalNorm(states), this.head);
   }
 
   /** The loss of states after the last layer [rows, hidden] for the next tokens [rows]; −100 does not count. */
