@@ -23,9 +23,8 @@ export function fuse<Inputs extends readonly Tensor[], Results extends readonly 
 /**
  * `build` of the inputs as one compiled function, however small they are.
  *
- * Unlike in {@link fuse}, `build` may multiply one row with a matrix [out, in], `matMul(row, matrix, { transposeB: true })`:
- * such a product is bound by reading the matrix, which the compiled loop does on all cores, in bfloat16 where
- * products are in bfloat16. Products of more rows belong outside. It has no gradient.
+ * Worth it for dozens of small operations, which take longer to start than to run, and for what writes over variables
+ * that it is given. Products in it are in float32 and on one core: only small ones belong here. It has no gradient.
  */
 export function compiled<Inputs extends readonly Tensor[], Results extends readonly Tensor[]>(
   inputs: Inputs,

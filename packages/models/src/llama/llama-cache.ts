@@ -20,7 +20,7 @@ import {
 } from '@joyul/compute';
 import type { Program, RopeTables, Tensor, Update, Variable } from '@joyul/compute';
 import type { BatchShape } from '../bert/bert.ts';
-import type { AttentionContext, KeysAndValues, Llama } from './llama.ts';
+import type { AttentionContext, KeysAndValues, Llama, Projected } from './llama.ts';
 
 /** Far below any score, and still finite. */
 const forbidden = -1e9;
@@ -29,6 +29,9 @@ const count = (length: number): Int32Array => Int32Array.from({ length }, (_, in
 
 /** Large and negative where it is true, and 0 elsewhere. */
 const forbid = (isHidden: Tensor): Tensor => mul(cast(isHidden, 'float32'), forbidden);
+
+/** What tokens may look at, and where they are. */
+type Place = Pick<AttentionContext, 'bias' | 'rope'>;
 
 /** Logits [batch, vocabulary] after each text's last token, and what keeps the keys and values of new tokens. */
 export interface CachedStep {
@@ -85,11 +88,13 @@ export class LlamaCache {
     const order = constant(count(time), [1, 1, 1, time], 'int32');
     const first = reshape(starts, [batch, 1, 1, 1]);
     const positions = maximum(sub(constant(count(time), [1, time], 'int32'), reshape(starts, [batch, 1])), 0);
-    const { states, kept } = this.#pass(ids, shape, {
+    const context = {
       bias: add(forbid(less(order, first)), causalBias(time)), // [batch, 1, time, time]
       rope: this.#turns(positions),
-      join: (_, own) => own,
-    });
+    };
+    const { states, kept } = this.#pass(ids, shape, context, (_, projected) =>
+      this.#llama.attend(projected, context, shape),
+    );
     const rows = add(
       constant(
         Int32Array.from(count(batch), (row) => row * time),
@@ -115,14 +120,13 @@ export class LlamaCache {
     const before = add(forbid(less(order, first)), forbid(lessEqual(at, order))); // [batch, 1, 1, tokens]
     // A token's own key comes after those that are kept, wherever in the room they end.
     const own = constant(new Float32Array(batch), [batch, 1, 1, 1]);
-    const { states, kept } = this.#pass(
-      ids,
-      { batch, time: 1 },
-      {
-        bias: concat([before, own], 3),
-        rope: this.#turns(reshape(sub(at, starts), [batch, 1])),
-        join: (layer, added) => this.#join(layer, added, tokens),
-      },
+    const shape = { batch, time: 1 };
+    const context = {
+      bias: concat([before, own], 3),
+      rope: this.#turns(reshape(sub(at, starts), [batch, 1])),
+    };
+    const { states, kept } = this.#pass(ids, shape, context, (layer, projected) =>
+      this.#attendTo(layer, projected, context, tokens),
     );
     return { logits: this.#llama.logits(states), updates: this.#keep(kept, at) };
   }
@@ -131,14 +135,22 @@ export class LlamaCache {
   #pass(
     ids: Tensor,
     shape: BatchShape,
-    { join, ...context }: AttentionContext & { readonly join: NonNullable<AttentionContext['extend']> },
+    context: Place,
+    attend: (layer: number, projected: Projected) => ReturnType<Llama['attend']>,
   ): { readonly states: Tensor; readonly kept: readonly KeysAndValues[] } {
     const kept: KeysAndValues[] = [];
-    const extend = (layer: number, own: KeysAndValues): KeysAndValues => {
-      kept.push(own);
-      return join(layer, own);
-    };
-    const states = this.#llama.layers(this.#llama.embed(ids, shape), { ...context, extend }, shape);
+    const states = this.#llama.layers(
+      this.#llama.embed(ids, shape),
+      {
+        ...context,
+        attend: (layer, projected) => {
+          const { mixed, ...own } = attend(layer, projected);
+          kept.push(own);
+          return mixed;
+        },
+      },
+      shape,
+    );
     return { states, kept };
   }
 
@@ -151,17 +163,33 @@ export class LlamaCache {
     return { cosine: turn(cosine), sine: turn(sine) };
   }
 
-  /** The first `tokens` of what a layer keeps, and a new token's own. */
-  #join(layer: number, own: KeysAndValues, tokens: number): KeysAndValues {
+  /**
+   * Attention of one token of each text to the first `tokens` that are kept, and itself. Compiled to one function:
+   * its dozens of small operations take longer to start than to run.
+   */
+  #attendTo(
+    layer: number,
+    { query, key, value }: Projected,
+    { bias, rope }: Place,
+    tokens: number,
+  ): ReturnType<Llama['attend']> {
     const cache = this.#layers[layer];
     if (cache === undefined) throw new Error(`Internal error: the layer ${layer} has no cache.`);
-    const [batch = 0, groups = 0, , headDim = 0] = own.keys.shape;
-    const read = (variable: Variable): Tensor =>
-      slice(variable, [0, 0, 0, 0], [batch, groups, tokens, headDim]);
-    return {
-      keys: concat([read(cache.keys), own.keys], 2),
-      values: concat([read(cache.values), own.values], 2),
-    };
+    const [batch = 0, groups = 0, , headDim = 0] = cache.keys.shape;
+    const read = (kept: Tensor): Tensor => slice(kept, [0, 0, 0, 0], [batch, groups, tokens, headDim]);
+    const [mixed, keys, values] = compiled(
+      [query, key, value, bias, rope.cosine, rope.sine, cache.keys, cache.values],
+      (q, k, v, mask, cosine, sine, oldKeys, oldValues) => {
+        const own = this.#llama.attend(
+          { query: q, key: k, value: v },
+          { bias: mask, rope: { cosine, sine } },
+          { batch, time: 1 },
+          { keys: read(oldKeys), values: read(oldValues) },
+        );
+        return [own.mixed, own.keys, own.values] as const;
+      },
+    );
+    return { mixed, keys, values };
   }
 
   /** Writes the keys and values of all layers into their places from `position` on. */

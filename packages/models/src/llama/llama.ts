@@ -6,6 +6,7 @@ import {
   attention,
   causalBias,
   checkpoint,
+  concat,
   gather,
   headCrossEntropy,
   makeRopeTables,
@@ -38,13 +39,20 @@ export interface KeysAndValues {
   readonly values: Tensor;
 }
 
+/** Queries [batch·time, heads·headDim] and keys and values [batch·time, groups·headDim], as the projections give them. */
+export interface Projected {
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
 /** What every layer needs besides states: where tokens may look, and where they are. */
 export interface AttentionContext {
   /** Broadcasts to [batch, heads, time, keys]; large and negative where a token may not look. */
   readonly bias: Tensor;
   readonly rope: RopeTables;
-  /** What a layer attends to, when that is not only its own tokens; without it, it is. */
-  readonly extend?: (layer: number, own: KeysAndValues) => KeysAndValues;
+  /** How a layer attends, in place of {@link Llama.attend}: queries, keys and values in, what is mixed out. */
+  readonly attend?: (layer: number, projected: Projected) => Tensor;
 }
 
 const embeddings = 'model.embed_tokens.weight';
@@ -102,33 +110,45 @@ export class Llama {
   }
 
   /** One layer: states [batch·time, hidden] to the same shape. */
-  layer(index: number, x: Tensor, context: AttentionContext, { batch, time }: BatchShape): Tensor {
-    const { heads, keyValueHeads, headDim, rmsNormEpsilon: epsilon } = this.config;
+  layer(index: number, x: Tensor, context: AttentionContext, shape: BatchShape): Tensor {
+    const { rmsNormEpsilon: epsilon } = this.config;
     const weights = this.#weights;
     const name = `model.layers.${index}`;
-    const apart = { batch, time, headDim };
     const normed = rmsNorm(x, weights.get(`${name}.input_layernorm.weight`), epsilon);
     const [query, key, value] = weights.linears(normed, [
       `${name}.self_attn.q_proj`,
       `${name}.self_attn.k_proj`,
       `${name}.self_attn.v_proj`,
     ]);
-    const own = {
-      keys: splitHeads(key, { ...apart, heads: keyValueHeads }, { rope: context.rope }),
-      values: splitHeads(value, { ...apart, heads: keyValueHeads }),
-    };
-    const { keys, values } = context.extend?.(index, own) ?? own;
-    const mixed = attention(
-      splitHeads(query, { ...apart, heads }, { rope: context.rope, scale: 1 / Math.sqrt(headDim) }),
-      keys,
-      values,
-      context.bias,
-    ); // [batch, heads, time, headDim]
-    const attended = addResidual(x, weights.linear(joinHeads(mixed), `${name}.self_attn.o_proj`));
+    const projected = { query, key, value };
+    const mixed = context.attend?.(index, projected) ?? this.attend(projected, context, shape).mixed;
+    const attended = addResidual(x, weights.linear(mixed, `${name}.self_attn.o_proj`));
     const inner = rmsNorm(attended, weights.get(`${name}.post_attention_layernorm.weight`), epsilon);
     const [gate, up] = weights.linears(inner, [`${name}.mlp.gate_proj`, `${name}.mlp.up_proj`]);
     const activated = swiglu(gate, up); // [batch·time, intermediate]
     return addResidual(attended, weights.linear(activated, `${name}.mlp.down_proj`));
+  }
+
+  /**
+   * What tokens find in each other [batch·time, heads·headDim], and in earlier ones, `before`, when there are any. Gives
+   * their own keys and values as well.
+   */
+  attend(
+    { query, key, value }: Projected,
+    { bias, rope }: Pick<AttentionContext, 'bias' | 'rope'>,
+    { batch, time }: BatchShape,
+    before?: KeysAndValues,
+  ): KeysAndValues & { readonly mixed: Tensor } {
+    const { heads, keyValueHeads, headDim } = this.config;
+    const apart = { batch, time, headDim };
+    const queries = splitHeads(query, { ...apart, heads }, { rope, scale: 1 / Math.sqrt(headDim) });
+    const keys = splitHeads(key, { ...apart, heads: keyValueHeads }, { rope });
+    const values = splitHeads(value, { ...apart, heads: keyValueHeads });
+    const mixed =
+      before === undefined
+        ? attention(queries, keys, values, bias)
+        : attention(queries, concat([before.keys, keys], 2), concat([before.values, values], 2), bias); // [batch, heads, time, headDim]
+    return { mixed: joinHeads(mixed), keys, values };
   }
 
   /** States after layer `to`−1, from those after layer `from`−1. */
