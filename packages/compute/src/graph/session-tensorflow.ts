@@ -13,8 +13,8 @@ import { configVariable, makeSessionConfig } from './session-config.ts';
 import { eachValue } from '../session.ts';
 import type { Feeds, Session } from '../session.ts';
 
-/** What goes to variables in one call: one call for each is slow, and one for all holds all values twice. */
-const writtenBytesAtOnce = 64e6;
+/** What goes to variables in one call: each call looks through the whole graph, and one for all holds all values twice. */
+const writtenBytesAtOnce = 256e6;
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
 export function createTensorflowSession(binding: Binding, program: Program, options: WriteOptions): Session {
