@@ -18,7 +18,13 @@ export interface Tokenizer {
   /** Digest of the tokenizer's files: equal digests give equal ids. */
   readonly digest: string;
   readonly padId: number;
+  /** The token that ends a text or a reply; absent where the model has none. */
+  readonly endId: number | undefined;
+  /** Tokens that the model puts before every text. */
+  readonly firstIds: readonly number[];
   encode(text: string, maxLength: number): EncodedText;
+  /** All tokens of a text that has its special tokens written into it: none are added. */
+  encodePlain(text: string): readonly number[];
   /** Tokens of a whole text, with the model's own. */
   countTokens(text: string): number;
   decode(ids: readonly number[]): string;
@@ -42,14 +48,14 @@ function cutAtBlank(text: string, length: number): string {
 
 /** Tokens that the model adds before and after every text. */
 function findAdded(inner: HuggingFaceTokenizer): {
-  readonly before: number;
+  readonly before: readonly number[];
   readonly after: readonly number[];
 } {
   const probe = 'a';
   const whole = inner.encode(probe).ids;
   const plain = inner.encode(probe, { add_special_tokens: false }).ids;
   const before = Math.max(0, whole.indexOf(plain[0] ?? -1));
-  return { before, after: whole.slice(before + plain.length) };
+  return { before: whole.slice(0, before), after: whole.slice(before + plain.length) };
 }
 
 /** True where the tokenizer makes text lower case. */
@@ -73,8 +79,11 @@ async function readFiles(
   return { content, settings: from.get('tokenizer_config.json') ?? '{}' };
 }
 
+type SpecialToken = string | { readonly content: string };
+
 interface TokenizerConfig {
-  readonly pad_token?: string | { readonly content: string };
+  readonly pad_token?: SpecialToken;
+  readonly eos_token?: SpecialToken;
 }
 
 /** Opens the tokenizer in a model folder, or one whose files are in memory, by name. */
@@ -88,14 +97,18 @@ export async function openTokenizer(from: string | ReadonlyMap<string, string>):
   // JavaScript writes a last sigma as ς, the tokenizers that models were trained with do not.
   const evenCase = isLowercasing(json) ? (text: string) => text.replaceAll('Σ', 'σ') : (text: string) => text;
   const encodeAll = (text: string): readonly number[] => tokenizer.encode(evenCase(text)).ids;
-  const padToken =
-    typeof config.pad_token === 'object' ? config.pad_token.content : (config.pad_token ?? '[PAD]');
+  const idOf = (token: SpecialToken | null | undefined): number | undefined =>
+    token === undefined || token === null
+      ? undefined
+      : tokenizer.token_to_id(typeof token === 'string' ? token : token.content);
   const added = findAdded(tokenizer);
   return {
     digest: createHash('sha256').update(content).update('\0').update(settings).digest('hex'),
-    padId: tokenizer.token_to_id(padToken) ?? 0,
+    padId: idOf(config.pad_token ?? '[PAD]') ?? 0,
+    endId: idOf(config.eos_token),
+    firstIds: added.before,
     encode(text, maxLength) {
-      if (maxLength <= added.before + added.after.length)
+      if (maxLength <= added.before.length + added.after.length)
         throw new Error(`A length of ${maxLength} tokens leaves no room for the text.`);
       let start = cutAtBlank(text, maxLength * charactersPerToken);
       let ids = encodeAll(start);
@@ -109,6 +122,7 @@ export async function openTokenizer(from: string | ReadonlyMap<string, string>):
       const kept = ids.slice(0, maxLength - added.after.length);
       return { ids: Int32Array.from([...kept, ...added.after]), fullLength: ids.length, isTruncated: true };
     },
+    encodePlain: (text) => tokenizer.encode(evenCase(text), { add_special_tokens: false }).ids,
     countTokens: (text) => encodeAll(text).length,
     decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
   };

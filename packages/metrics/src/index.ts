@@ -1,3 +1,5 @@
+export { scoreAnswer } from './answers.ts';
+export type { AnswerScores } from './answers.ts';
 export { fitBagOfWords } from './bag-of-words.ts';
 export type { BagOfWords } from './bag-of-words.ts';
 export { calibrationError, logLoss, measureClassification } from './classification.ts';

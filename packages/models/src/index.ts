@@ -12,7 +12,7 @@ export type { CacheShape } from './llama/llama-cache.ts';
 export { parseLlamaConfig } from './llama/llama-config.ts';
 export type { LlamaConfig } from './llama/llama-config.ts';
 export { llamaBlocks, llamaWeightSpecs } from './llama/llama-weights.ts';
-export { openModel } from './model-folder.ts';
+export { openModel, weightSpecsOf } from './model-folder.ts';
 export type { BertFolder, LlamaFolder, ModelFolder } from './model-folder.ts';
 export { copyTokenizer, readTokenizerFiles } from './tokenizer-files.ts';
 export { writeModel } from './write-model.ts';

@@ -163,6 +163,10 @@ async function openHuggingFace(dir: string): Promise<ModelFolder> {
   }
 }
 
+/** Every weight of a model, in the order of the forward pass. */
+export const weightSpecsOf = (model: ModelFolder): readonly WeightSpec[] =>
+  model.architecture === 'bert' ? bertWeightSpecs(model.config) : llamaWeightSpecs(model.config);
+
 /** Opens a model folder or a GGUF file, and checks that every weight it needs is there with the right shape. */
 export async function openModel(path: string): Promise<ModelFolder> {
   const gguf = await findGguf(path);

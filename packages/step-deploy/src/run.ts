@@ -1,37 +1,20 @@
-import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
 import { readTensors, copyTokenizer, writeTensors } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import { openEncoder, openPredictor } from '@joyul/training';
 import type { Prediction, Strategy, Trainability } from '@joyul/training';
 import { exportAdapter } from './adapters.ts';
-import type { DeployParams } from './index.ts';
+import { readJson, writeJson } from './common.ts';
+import type { Context, Export } from './common.ts';
+import { exportLanguageModel } from './language.ts';
 import { formatModelCard } from './model-card.ts';
 import type { CardContent } from './model-card.ts';
 import { modelingFile } from './modeling.ts';
 
-type Ports = {
-  readonly trained: { readonly type: 'trained-model' };
-  readonly metrics: { readonly type: 'test-metrics'; readonly optional: true };
-  readonly dataset: { readonly type: 'dataset' };
-  readonly model: { readonly type: 'base-model'; readonly optional: true };
-};
-type Context = StepContext<DeployParams, Ports, { readonly deployment: { readonly type: 'deployment' } }>;
-
 const goldenRows = 16;
-
-async function readJson<T>(dir: string | undefined, name: string): Promise<T | undefined> {
-  if (dir === undefined) return undefined;
-  const text = await readFile(join(dir, name), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as T); // Written by an earlier step.
-}
-
-async function writeJson(dir: string, name: string, value: unknown): Promise<void> {
-  await writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
-}
 
 /** Files that make sentence-transformers open the folder: encoder, pooling, and the head as a dense layer. */
 async function writeSentenceTransformers(
@@ -195,6 +178,15 @@ export async function runDeploy(context: Context): Promise<void> {
   await rm(dir, { recursive: true, force: true });
   const name = params.name ?? basename(params.to);
   emit({ type: 'progress', activity: 'exporting', done: 0 });
+  const { header } = await readDataset(inputs.dataset);
+  const task = header.task === 'classification' ? 'text-classification' : 'text-generation';
+  await (header.task === 'classification' ? exportClassifier : exportLanguageModel)({ dir, name }, context);
+  await writeJson(dir, markFile, { version: 1, name, task });
+  await replaceFolder(dir, outputs.deployment);
+}
+
+async function exportClassifier({ dir, name }: Export, context: Context): Promise<void> {
+  const { params, inputs, emit } = context;
   await writeModelFolder(dir, context);
   await writeFile(join(dir, 'README.md'), await makeCard(name, context));
   const rows = (await (await readDataset(inputs.dataset)).rows('validation')).slice(0, goldenRows);
@@ -219,8 +211,6 @@ export async function runDeploy(context: Context): Promise<void> {
     bound: Math.max(bound, 1e-3),
     rows: texts.map((text, row) => ({ text, logits: [...(after[row]?.logits ?? [])] })),
   });
-  await writeJson(dir, markFile, { version: 1, name, task: 'text-classification' });
-  await replaceFolder(dir, outputs.deployment);
   const changed = after.filter((prediction, row) => prediction.label !== before[row]?.label).length;
   emit({
     type: 'finding',

@@ -7,7 +7,19 @@ const params = Type.Object(
       minimum: 0,
       maximum: 100,
       default: 5,
-      description: 'Wrong answers to show, the most confident first.',
+      description:
+        'Wrong answers to show, the most confident first; of a language model those furthest from what was expected.',
+    }),
+    generations: Type.Integer({
+      minimum: 0,
+      default: 100,
+      description: 'For a language model: validation conversations whose last turn it writes itself.',
+    }),
+    max_new_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 4096,
+      default: 128,
+      description: 'For a language model: tokens of an answer at most.',
     }),
   },
   { additionalProperties: false },

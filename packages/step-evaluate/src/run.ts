@@ -2,19 +2,21 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
-import type { Row } from '@joyul/data';
+import type { Dataset, Row } from '@joyul/data';
 import { calibrationError, logLoss, measureClassification, wilsonInterval } from '@joyul/metrics';
 import type { ClassificationMetrics } from '@joyul/metrics';
 import { openPredictor } from '@joyul/training';
 import type { Evaluation, Hparams, Prediction, Strategy } from '@joyul/training';
 import { advise } from './advise.ts';
 import type { EvaluateParams } from './index.ts';
+import { evaluateLanguage } from './language.ts';
 
 type Ports = {
   readonly trained: { readonly type: 'trained-model' };
   readonly dataset: { readonly type: 'dataset' };
 };
-type Context = StepContext<EvaluateParams, Ports, { readonly metrics: { readonly type: 'metrics' } }>;
+/** What the step's files use of its context. */
+export type Context = StepContext<EvaluateParams, Ports, { readonly metrics: { readonly type: 'metrics' } }>;
 
 /** What the train step wrote. */
 interface TrainingFile {
@@ -110,8 +112,12 @@ function tell(
 
 /** Measures, advises and writes. */
 export async function runEvaluate(context: Context): Promise<void> {
+  const dataset = await readDataset(context.inputs.dataset);
+  await (dataset.header.task === 'classification' ? evaluateClassifier : evaluateLanguage)(dataset, context);
+}
+
+async function evaluateClassifier(dataset: Dataset, context: Context): Promise<void> {
   const { params, inputs, outputs, backend, emit } = context;
-  const dataset = await readDataset(inputs.dataset);
   const rows = await dataset.rows('validation');
   emit({ type: 'progress', activity: 'answering', done: 0, total: rows.length, unit: 'texts' });
   const predictor = await openPredictor(inputs.trained, backend === undefined ? {} : { backend });

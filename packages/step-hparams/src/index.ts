@@ -103,11 +103,10 @@ const params = Type.Object(
       default: 1,
       description: 'Gradients are scaled down to this joint norm; 0 means never.',
     }),
-    max_length: Type.Integer({
-      minimum: 8,
-      maximum: 512,
-      default: 128,
-      description: 'Tokens of a text that count.',
+    max_length: Type.Union([auto, Type.Integer({ minimum: 8, maximum: 8192 })], {
+      default: 'auto',
+      description:
+        'Tokens of a text that count; auto means 128 where texts are classified, and 512 for a language model.',
     }),
     evals_per_epoch: Type.Integer({
       minimum: 1,

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import type { DatasetHeader } from '@joyul/data';
 import { writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
 import {
@@ -19,20 +20,35 @@ import {
 } from '@joyul/training';
 import type { Example, Hparams, Strategy, TrainOptions, TrainingStart, Trial } from '@joyul/training';
 import type { HparamsParams } from './index.ts';
+import { prepareLanguageTrials } from './language.ts';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
   readonly model: { readonly type: 'base-model' };
   readonly strategy: { readonly type: 'strategy' };
 };
-type Context = StepContext<HparamsParams, Ports, { readonly hparams: { readonly type: 'hparams' } }>;
+/** What the step's files use of its context, and what its trials share. */
+export type Context = StepContext<
+  HparamsParams,
+  Ports,
+  { readonly hparams: { readonly type: 'hparams' } }
+> & { readonly workshop: Workshop };
+
+/** Trains for a trial, and gives the validation loss at its end. */
+export type TrialRunner = (
+  hparams: Hparams,
+  onIteration: NonNullable<TrainOptions['onIteration']>,
+) => Promise<number>;
+
+/** What a data set is for. */
+type Task = DatasetHeader['task'];
 
 const given = <T>(value: T | 'auto', fallback: T): T => (value === 'auto' ? fallback : value);
 
 /** What the params say, and the method's defaults where they say auto. */
-function resolve(params: HparamsParams, strategy: Strategy): Hparams {
+function resolve(params: HparamsParams, strategy: Strategy, task: Task): Hparams {
   const { trials: _trials, trial_rows: _rows, ...values } = params;
-  const defaults = defaultHparams(strategy.method);
+  const defaults = defaultHparams(strategy.method, task);
   return {
     ...defaults,
     ...values,
@@ -40,6 +56,7 @@ function resolve(params: HparamsParams, strategy: Strategy): Hparams {
     head_learning_rate: given(params.head_learning_rate, defaults.head_learning_rate),
     batch_size: given(params.batch_size, defaults.batch_size),
     epochs: given(params.epochs, defaults.epochs),
+    max_length: given(params.max_length, defaults.max_length),
   };
 }
 
@@ -80,12 +97,9 @@ async function addHead(
   return openEncoder(dir);
 }
 
-/** What the trials of a search have in common. */
-type Trials = Omit<TrainOptions, 'hparams' | 'onIteration' | 'onStart'>;
-
-/** The rows of the trials, encoded, and the model that they start from. */
-async function prepareTrials(values: Hparams, strategy: Strategy, context: Context): Promise<Trials> {
-  const { params, inputs, seed, backend, signal, sharedDir } = context;
+/** What trains a classifier on a sample of the rows for each trial. */
+async function prepareTrials(values: Hparams, strategy: Strategy, context: Context): Promise<TrialRunner> {
+  const { params, inputs, seed, backend, signal, sharedDir, workshop, emit } = context;
   const dataset = await readDataset(inputs.dataset);
   const { labels } = dataset.header;
   const tokenizer = await openTokenizer(inputs.model);
@@ -101,26 +115,38 @@ async function prepareTrials(values: Hparams, strategy: Strategy, context: Conte
   const { adapters } = strategy;
   const adapter =
     adapters === undefined ? undefined : drawAdapter(model.config, adapters, await model.readTensors(), seed);
-  return {
-    model,
-    labels,
-    train,
-    validation,
-    padId: tokenizer.padId,
-    strategy,
-    ...(adapter === undefined ? {} : { adapter }),
-    seed,
-    signal,
-    sharedDir,
-    ...(backend === undefined ? {} : { backend }),
+  let isTold = false;
+  const onStart = ({ trunk, cut }: TrainingStart): void => {
+    if (!isTold && trunk !== undefined && cut !== undefined)
+      emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve all trials.` });
+    isTold = true;
+  };
+  return async (hparams, onIteration) => {
+    const { evaluations } = await trainClassifier({
+      model,
+      labels,
+      train,
+      validation,
+      padId: tokenizer.padId,
+      strategy,
+      hparams,
+      ...(adapter === undefined ? {} : { adapter }),
+      seed,
+      signal,
+      sharedDir,
+      workshop,
+      ...(backend === undefined ? {} : { backend }),
+      onStart,
+      onIteration,
+    });
+    return evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY;
   };
 }
 
 /** The negative validation loss after one epoch. */
-async function score(options: TrainOptions): Promise<number> {
+async function score(train: () => Promise<number>): Promise<number> {
   try {
-    const result = await trainClassifier(options);
-    return -(result.evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY);
+    return -(await train());
   } catch (error) {
     // A learning rate at which the loss explodes is a result, not a failure.
     if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE') return Number.NEGATIVE_INFINITY;
@@ -129,30 +155,33 @@ async function score(options: TrainOptions): Promise<number> {
 }
 
 /** Trains for one epoch on a sample at each learning rate; the validation loss decides. */
-async function search(values: Hparams, strategy: Strategy, context: Context): Promise<readonly Trial[]> {
-  const { params, scratch, emit } = context;
-  const common = await prepareTrials(values, strategy, context);
+async function search(
+  values: Hparams,
+  strategy: Strategy,
+  task: Task,
+  given: Omit<Context, 'workshop'>,
+): Promise<readonly Trial[]> {
+  const { params, scratch, emit } = given;
   const workshop = new Workshop();
   const trials: Trial[] = [];
   try {
+    const prepare = task === 'classification' ? prepareTrials : prepareLanguageTrials;
+    const train = await prepare(values, strategy, { ...given, workshop });
     for (const learning_rate of spreadRates(values.learning_rate, params.trials)) {
       const startMs = performance.now();
       const done = trials.length;
       const hparams = { ...values, learning_rate, epochs: 1, evals_per_epoch: 1, early_stopping_patience: 0 };
-      const onStart = ({ trunk, cut }: TrainingStart): void => {
-        if (done === 0 && trunk !== undefined && cut !== undefined)
-          emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve all trials.` });
-      };
-      const onIteration: TrainOptions['onIteration'] = ({ iteration, total, loss }) => {
-        emit({
-          type: 'progress',
-          activity: `trial ${done + 1} of ${params.trials}, learning rate ${learning_rate}`,
-          done: done * total + iteration,
-          total: params.trials * total,
-          detail: `loss ${loss.toFixed(3)}`,
-        });
-      };
-      const found = await score({ ...common, hparams, workshop, onStart, onIteration });
+      const found = await score(() =>
+        train(hparams, ({ iteration, total, loss }) => {
+          emit({
+            type: 'progress',
+            activity: `trial ${done + 1} of ${params.trials}, learning rate ${learning_rate}`,
+            done: done * total + iteration,
+            total: params.trials * total,
+            detail: `loss ${loss.toFixed(3)}`,
+          });
+        }),
+      );
       trials.push({
         values: { learning_rate },
         score: Number.isFinite(found) ? found : -1e9,
@@ -171,12 +200,13 @@ async function search(values: Hparams, strategy: Strategy, context: Context): Pr
 const trainsModel = ({ blocks, adapters }: Strategy): boolean => blocks.length > 0 || adapters !== undefined;
 
 /** Chooses and writes hyperparameters. */
-export async function runHparams(context: Context): Promise<void> {
+export async function runHparams(context: Omit<Context, 'workshop'>): Promise<void> {
   const { params, inputs, outputs, emit } = context;
   const strategy = await readStrategy(inputs.strategy);
-  const start = resolve(params, strategy);
+  const { task } = (await readDataset(inputs.dataset)).header;
+  const start = resolve(params, strategy, task);
   const isSearched = params.learning_rate === 'auto' && params.trials > 1 && trainsModel(strategy);
-  const trials = isSearched ? await search(start, strategy, context) : [];
+  const trials = isSearched ? await search(start, strategy, task, context) : [];
   const best = trials.reduce<Trial | undefined>(
     (left, right) => (left === undefined || right.score > left.score ? right : left),
     undefined,
@@ -187,10 +217,10 @@ export async function runHparams(context: Context): Promise<void> {
       ? 'given values and the defaults of the method'
       : `the best of ${trials.length} learning rates after one epoch on ${params.trial_rows} rows`;
   await writeHparams(outputs.hparams, { version: 1, values, trials, reason });
-  const what =
-    strategy.blocks.length === 0
-      ? `head learning rate ${values.head_learning_rate}`
-      : `learning rate ${values.learning_rate} (head ${values.head_learning_rate})`;
+  const head = task === 'classification' ? ` (head ${values.head_learning_rate})` : '';
+  const what = trainsModel(strategy)
+    ? `learning rate ${values.learning_rate}${head}`
+    : `head learning rate ${values.head_learning_rate}`;
   emit({
     type: 'finding',
     weight: 'headline',

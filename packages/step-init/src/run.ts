@@ -14,13 +14,15 @@ import {
 import type { BertFolder, NamedTensor } from '@joyul/models';
 import { drawAdapter, encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
 import type { InitParams } from './index.ts';
+import { initLanguageModel } from './language.ts';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
   readonly model: { readonly type: 'base-model' };
   readonly strategy: { readonly type: 'strategy' };
 };
-type Context = StepContext<InitParams, Ports, { readonly weights: { readonly type: 'weights' } }>;
+/** What the step's files use of its context. */
+export type Context = StepContext<InitParams, Ports, { readonly weights: { readonly type: 'weights' } }>;
 
 /** The encoder's weights, those of the chosen blocks drawn anew. */
 async function makeEncoder(
@@ -71,9 +73,15 @@ async function probeHead(
 
 /** Makes and writes the starting weights. */
 export async function runInit(context: Context): Promise<void> {
+  const { header } = await readDataset(context.inputs.dataset);
+  await (header.task === 'classification'
+    ? initClassifier(header.labels, context)
+    : initLanguageModel(context));
+}
+
+async function initClassifier(labels: readonly string[], context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
   const model = await openEncoder(inputs.model);
-  const { labels } = (await readDataset(inputs.dataset)).header;
   const { layers } = model.config;
   if (params.reinit_top_layers > layers) {
     throw new StepFailure(

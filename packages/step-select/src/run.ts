@@ -1,24 +1,17 @@
-import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext } from '@joyul/plugin-api';
-import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
-import type { Row } from '@joyul/data';
+import { openTokenizer, readDataset } from '@joyul/data';
+import type { Dataset, Row } from '@joyul/data';
 import { crossValidateProbe, nearestNeighbours, wilsonInterval } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
 import { blockOf, writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
-import { SourceError, digestFile, fetchFirst, findModelFolder } from '@joyul/sources';
 import { encodeFeatures, encodeRows, openEncoder } from '@joyul/training';
+import { fetchModel, sampleRows } from './candidates.ts';
+import type { Candidate, Context } from './candidates.ts';
 import type { SelectParams } from './index.ts';
-
-type Candidate = SelectParams['candidates'][number];
-type Context = StepContext<
-  SelectParams,
-  { readonly dataset: { readonly type: 'dataset' } },
-  { readonly model: { readonly type: 'base-model' } }
->;
+import { selectLanguageModel } from './language.ts';
 
 /** A candidate that is on this machine, with its scores. */
 interface Scored {
@@ -34,74 +27,6 @@ interface Scored {
   readonly milliseconds: number;
 }
 
-/** A sample with each label in proportion, the same for the same seed. */
-function sampleRows(rows: readonly Row[], count: number, seed: number): readonly Row[] {
-  if (rows.length <= count) return rows;
-  const byLabel = Map.groupBy(rows, (row) => row.label ?? '');
-  const random = makeRandom(seed);
-  return [...byLabel.keys()].sort().flatMap((label) => {
-    const own = byLabel.get(label) ?? [];
-    return shuffle(own, random).slice(0, Math.max(2, Math.round((count * own.length) / rows.length)));
-  });
-}
-
-/** The digest of a file with weights; of several, the digest of theirs, one a line. */
-async function digestWeights(files: readonly string[]): Promise<string> {
-  const digests: string[] = [];
-  for (const file of files) digests.push(await digestFile(file));
-  const [only = ''] = digests;
-  return digests.length === 1 ? only : createHash('sha256').update(digests.join('\n')).digest('hex');
-}
-
-async function fetchModel(
-  candidate: Candidate,
-  context: Context,
-): Promise<{ readonly model: BertFolder; readonly resolved: string; readonly sha256: string }> {
-  const { downloadDir, projectDir, signal, emit } = context;
-  try {
-    const source = await fetchFirst([candidate.source].flat(), {
-      downloadDir,
-      projectDir,
-      signal,
-      onProgress: ({ name, doneBytes, totalBytes }) => {
-        emit({
-          type: 'progress',
-          activity: `fetching ${name}`,
-          done: Math.round(doneBytes / 1e6),
-          unit: 'MB',
-          ...(totalBytes === undefined ? {} : { total: Math.round(totalBytes / 1e6) }),
-        });
-      },
-    });
-    for (const line of source.passedOver)
-      emit({ type: 'log', level: 'info', message: `Passed over ${line}` });
-    const folder = await findModelFolder(source.path);
-    if (folder === undefined)
-      throw new StepFailure(
-        'NOT_A_MODEL',
-        `${source.resolved} holds no config.json beside a .safetensors file, and no .gguf file.`,
-        { help: 'Name a package that carries a Hugging Face model.' },
-      );
-    const model = await openEncoder(folder);
-    const sha256 = await digestWeights(model.files);
-    if (candidate.sha256 !== undefined && candidate.sha256 !== sha256) {
-      throw new StepFailure(
-        'WRONG_WEIGHTS',
-        `The weights of ${candidate.name} have the sha256 ${sha256}, not ${candidate.sha256}.`,
-        { help: 'Check the source; if the new weights are right, write their digest.' },
-      );
-    }
-    return { model, resolved: source.resolved, sha256 };
-  } catch (error) {
-    if (error instanceof SourceError)
-      throw new StepFailure('SOURCE', `${candidate.name}: ${error.message}`, {
-        help: error.help,
-        cause: error,
-      });
-    throw error;
-  }
-}
-
 async function score(
   candidate: Candidate,
   rows: readonly Row[],
@@ -109,7 +34,10 @@ async function score(
   context: Context,
 ): Promise<Scored> {
   const { params, backend, signal, sharedDir, emit } = context;
-  const { model, resolved, sha256 } = await fetchModel(candidate, context);
+  const { opened, resolved, sha256 } = await fetchModel(candidate, context, async (folder) => ({
+    model: await openEncoder(folder),
+  }));
+  const { model } = opened;
   const layers = Math.min(candidate.layers ?? model.config.layers, model.config.layers);
   const tokenizer = await openTokenizer(model.path);
   const examples = encodeRows(rows, tokenizer, labels, params.max_length);
@@ -186,8 +114,12 @@ function choose(
 
 /** Fetches, scores and takes a model. */
 export async function runSelect(context: Context): Promise<void> {
-  const { params, inputs, outputs, seed, emit } = context;
-  const dataset = await readDataset(inputs.dataset);
+  const dataset = await readDataset(context.inputs.dataset);
+  await (dataset.header.task === 'classification' ? selectEncoder : selectLanguageModel)(dataset, context);
+}
+
+async function selectEncoder(dataset: Dataset, context: Context): Promise<void> {
+  const { params, outputs, seed, emit } = context;
   const { labels } = dataset.header;
   if (labels.length < 2)
     throw new StepFailure(

@@ -3,24 +3,37 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
-import { AdapterError, bertWeightSpecs, blockOf, lowestAdaptedBlock, planAdapters } from '@joyul/models';
-import type { AdapterPlan, AdapterSpec, BertFolder } from '@joyul/models';
-import { encodeFeatures, encodeRows, findCut, openEncoder, writeStrategy } from '@joyul/training';
-import type { Strategy, StrategyAlternative } from '@joyul/training';
+import { AdapterError, blockOf, lowestAdaptedBlock, planAdapters, weightSpecsOf } from '@joyul/models';
+import type { AdapterPlan, AdapterSpec, BertFolder, ModelFolder } from '@joyul/models';
+import {
+  encodeFeatures,
+  encodeRows,
+  findCut,
+  openEncoder,
+  openLanguageModel,
+  writeStrategy,
+} from '@joyul/training';
+import type { LanguageModel, Strategy, StrategyAlternative } from '@joyul/training';
 import { decide } from './decide.ts';
 import type { Evidence } from './decide.ts';
 import type { StrategyParams } from './index.ts';
+import { decideLanguage, measureTask } from './language.ts';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
   readonly model: { readonly type: 'base-model' };
 };
-type Context = StepContext<StrategyParams, Ports, { readonly strategy: { readonly type: 'strategy' } }>;
+/** What the step's files use of its context. */
+export type Context = StepContext<
+  StrategyParams,
+  Ports,
+  { readonly strategy: { readonly type: 'strategy' } }
+>;
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The top layers of a model, by name. */
-function topLayers(model: BertFolder, count: number): readonly string[] {
+function topLayers(model: ModelFolder, count: number): readonly string[] {
   const { layers } = model.config;
   return Array.from(
     { length: Math.min(count, layers) },
@@ -29,7 +42,7 @@ function topLayers(model: BertFolder, count: number): readonly string[] {
 }
 
 /** The blocks that a param names; unknown names are refused all at once. */
-function resolveBlocks(model: BertFolder, blocks: StrategyParams['blocks']): readonly string[] {
+function resolveBlocks(model: ModelFolder, blocks: StrategyParams['blocks']): readonly string[] {
   if (typeof blocks === 'string') return topLayers(model, Number(blocks.slice('top:'.length)));
   const known = model.blocks.filter((block) => block !== 'classifier');
   const unknown = blocks.filter((block) => !known.includes(block));
@@ -49,9 +62,9 @@ const specOf = ({ variant, rank, alpha, targets }: StrategyParams): AdapterSpec 
 });
 
 /** The layers that get adapters; targets that name none are refused. */
-function planFor(model: BertFolder, spec: AdapterSpec): AdapterPlan {
+function planFor(model: ModelFolder, spec: AdapterSpec): AdapterPlan {
   try {
-    return planAdapters(spec, bertWeightSpecs(model.config));
+    return planAdapters(spec, weightSpecsOf(model));
   } catch (error) {
     if (error instanceof AdapterError)
       throw new StepFailure('ADAPTER', error.message, { help: error.help, cause: error });
@@ -132,11 +145,11 @@ async function measure(model: BertFolder, context: Context): Promise<Evidence> {
 }
 
 /** Weights in some blocks. */
-async function countWeights(model: BertFolder): Promise<(blocks: readonly string[]) => number> {
+function countWeights(model: ModelFolder): (blocks: readonly string[]) => number {
   const counts = new Map<string, number>();
-  for (const [name, tensor] of await model.readTensors()) {
+  for (const { name, shape } of weightSpecsOf(model)) {
     const block = blockOf(name) ?? '';
-    counts.set(block, (counts.get(block) ?? 0) + tensor.data.length);
+    counts.set(block, (counts.get(block) ?? 0) + shape.reduce((size, length) => size * length, 1));
   }
   return (blocks) => blocks.reduce((sum, block) => sum + (counts.get(block) ?? 0), 0);
 }
@@ -156,16 +169,18 @@ function adapterCost(plan: AdapterPlan, layers: number): number {
 }
 
 function describeAlternatives(
-  model: BertFolder,
+  model: ModelFolder,
   count: (blocks: readonly string[]) => number,
   plan: AdapterPlan,
 ): readonly StrategyAlternative[] {
-  const encoder = model.blocks.filter((block) => block !== 'classifier');
+  const body = model.blocks.filter((block) => block !== 'classifier');
   const rows: readonly (readonly [StrategyAlternative['method'], readonly string[], string])[] = [
-    ['extract', [], 'a new head on frozen features; not fine-tuning'],
+    ...(model.architecture === 'bert'
+      ? [['extract', [], 'a new head on frozen features; not fine-tuning'] as const]
+      : []),
     ['repurpose', topLayers(model, 1), 'the top layer'],
     ['repurpose', topLayers(model, 2), 'the top two layers'],
-    ['full', encoder, 'every weight'],
+    ['full', body, 'every weight'],
   ];
   const trained = rows.map(([method, blocks, note]) => ({
     method,
@@ -192,32 +207,101 @@ interface Choice {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-async function makeChoice(model: BertFolder, context: Context): Promise<Choice> {
+/** What the params say without a look at the data; undefined for auto. */
+function takeGiven(model: ModelFolder, params: StrategyParams): Choice | undefined {
+  const body = model.blocks.filter((block) => block !== 'classifier');
+  const given = { reason: 'the pipeline says so', evidence: {} };
+  switch (params.method) {
+    case 'full':
+      return { method: 'full', blocks: body, ...given };
+    case 'extract':
+      if (model.architecture !== 'bert')
+        throw new StepFailure(
+          'NO_FEATURES',
+          'method: extract trains a new head, and a language model gets none.',
+          {
+            help: 'Write method: lora, repurpose or full.',
+          },
+        );
+      return { method: 'extract', blocks: [], ...given };
+    case 'lora':
+      return { method: 'lora', blocks: [], adapters: specOf(params), ...given };
+    case 'repurpose':
+      return { method: 'repurpose', blocks: resolveBlocks(model, params.blocks), ...given };
+    case 'auto':
+      return undefined;
+  }
+}
+
+async function decideForClassifier(model: BertFolder, context: Context): Promise<Choice> {
   const { params, emit } = context;
-  const encoder = model.blocks.filter((block) => block !== 'classifier');
-  const reason = 'the pipeline says so';
-  if (params.method === 'full') return { method: 'full', blocks: encoder, reason, evidence: {} };
-  if (params.method === 'extract') return { method: 'extract', blocks: [], reason, evidence: {} };
-  if (params.method === 'lora')
-    return { method: 'lora', blocks: [], adapters: specOf(params), reason, evidence: {} };
-  if (params.method === 'repurpose')
-    return { method: 'repurpose', blocks: resolveBlocks(model, params.blocks), reason, evidence: {} };
   const evidence = await measure(model, context);
   const decision = decide(evidence);
   evidence.depthProfile.forEach((y, x) => {
     emit({ type: 'curve', name: 'probe accuracy by layer', x, y, xUnit: 'layer' });
   });
-  emit({
-    type: 'finding',
-    text: `Confidence ${decision.confidence}; the rule's thresholds are starting points, and the test step shows whether it paid.`,
-  });
   return {
     method: decision.method,
-    blocks: decision.method === 'full' ? encoder : topLayers(model, decision.top),
+    blocks:
+      decision.method === 'full'
+        ? model.blocks.filter((block) => block !== 'classifier')
+        : topLayers(model, decision.top),
     ...(decision.method === 'lora' ? { adapters: specOf(params) } : {}),
     reason: decision.reason,
     evidence: { ...evidence, confidence: decision.confidence },
   };
+}
+
+async function decideForLanguage(language: LanguageModel, context: Context): Promise<Choice> {
+  const { params, emit } = context;
+  const { model } = language;
+  const evidence = await measureTask(language, context);
+  const decision = decideLanguage(evidence);
+  emit({
+    type: 'finding',
+    text: `The model finds ${evidence.bitsPerByte.toFixed(2)} bits of news in a byte of what it is to learn, ${evidence.targets} tokens in all.`,
+  });
+  return {
+    method: decision.method,
+    blocks:
+      decision.method === 'full'
+        ? model.blocks
+        : decision.method === 'repurpose'
+          ? topLayers(model, decision.top)
+          : [],
+    ...(decision.method === 'lora' ? { adapters: specOf(params) } : {}),
+    reason: decision.reason,
+    evidence: { ...evidence, confidence: decision.confidence },
+  };
+}
+
+/** Opens the model for the data's task, and chooses. */
+async function choose(context: Context): Promise<{ readonly model: ModelFolder; readonly choice: Choice }> {
+  const { inputs, params, emit } = context;
+  const { header } = await readDataset(inputs.dataset);
+  const tellConfidence = ({ evidence }: Choice): void => {
+    emit({
+      type: 'finding',
+      text: `Confidence ${String(evidence['confidence'])}; the rule's thresholds are starting points, and the test step shows whether it paid.`,
+    });
+  };
+  const decideWith = async <Model>(
+    model: ModelFolder,
+    opened: Model,
+    decideFor: (opened: Model, context: Context) => Promise<Choice>,
+  ): Promise<{ readonly model: ModelFolder; readonly choice: Choice }> => {
+    const given = takeGiven(model, params);
+    if (given !== undefined) return { model, choice: given };
+    const choice = await decideFor(opened, context);
+    tellConfidence(choice);
+    return { model, choice };
+  };
+  if (header.task === 'classification') {
+    const model = await openEncoder(inputs.model);
+    return decideWith(model, model, decideForClassifier);
+  }
+  const language = await openLanguageModel(inputs.model);
+  return decideWith(language.model, language, decideForLanguage);
 }
 
 const names: Readonly<Record<Strategy['method'], string>> = {
@@ -238,10 +322,9 @@ function describeExtent({ method, blocks, adapters }: Choice, plan: AdapterPlan)
 
 /** Decides and writes the strategy. */
 export async function runStrategy(context: Context): Promise<void> {
-  const { inputs, outputs, params, emit } = context;
-  const model = await openEncoder(inputs.model);
-  const choice = await makeChoice(model, context);
-  const count = await countWeights(model);
+  const { outputs, params, emit } = context;
+  const { model, choice } = await choose(context);
+  const count = countWeights(model);
   const plan = planFor(model, specOf(params));
   const alternatives = describeAlternatives(model, count, plan);
   const hasAdapters = choice.adapters !== undefined;

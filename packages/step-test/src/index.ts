@@ -30,6 +30,43 @@ const params = Type.Object(
       default: 1000,
       description: 'Training rows that the frozen probe is fitted on.',
     }),
+    metric: Type.Union(
+      [Type.Literal('auto'), Type.Literal('exact_match'), Type.Literal('f1'), Type.Literal('rouge_l')],
+      {
+        default: 'auto',
+        description:
+          'What judges the answers of a language model; auto takes exact match where answers are short, and ROUGE-L otherwise.',
+      },
+    ),
+    max_questions: Type.Integer({
+      minimum: 1,
+      default: 200,
+      description: 'Test conversations whose last turn a language model writes itself.',
+    }),
+    max_new_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 4096,
+      default: 128,
+      description: 'Tokens of such an answer at most.',
+    }),
+    context: Type.Integer({
+      minimum: 64,
+      maximum: 8192,
+      default: 1024,
+      description: 'Tokens of a prompt with its answer at most.',
+    }),
+    shots: Type.Integer({
+      minimum: 0,
+      maximum: 32,
+      default: 4,
+      description:
+        'Similar training examples that the untuned model is shown before the question, for comparison; 0 leaves that prompt out.',
+    }),
+    instruction: Type.String({
+      default: '',
+      description: 'A system message for the untuned model, for comparison.',
+      examples: ['Answer with the name of the intent only.'],
+    }),
   },
   { additionalProperties: false },
 );

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext } from '@joyul/plugin-api';
 import { readDataset, readTestSplit } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import {
@@ -18,16 +16,11 @@ import { openPredictor } from '@joyul/training';
 import type { Predictor, Trainability } from '@joyul/training';
 import { runBaselines } from './baselines.ts';
 import type { Baseline } from './baselines.ts';
+import type { Context } from './context.ts';
 import type { TestParams } from './index.ts';
+import { testLanguage } from './language.ts';
+import { countOpening, tellOpenings } from './openings.ts';
 import { perturbations } from './perturb.ts';
-
-type Ports = {
-  readonly trained: { readonly type: 'trained-model' };
-  readonly test: { readonly type: 'test-split' };
-  readonly dataset: { readonly type: 'dataset' };
-  readonly model: { readonly type: 'base-model' };
-};
-type Context = StepContext<TestParams, Ports, { readonly metrics: { readonly type: 'test-metrics' } }>;
 
 /** A baseline beside the tuned model. */
 interface Comparison {
@@ -41,18 +34,6 @@ interface Comparison {
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shownExamples = 3;
-
-/** Counts how often this test split has been opened by this user, and that it is open now. */
-async function countOpening(rows: readonly Row[], dir: string): Promise<number> {
-  const digest = createHash('sha256')
-    .update(rows.map((row) => row.id).join('\n'))
-    .digest('hex');
-  await mkdir(join(dir, 'test-openings'), { recursive: true });
-  const file = join(dir, 'test-openings', digest.slice(0, 32));
-  const before = Number(await readFile(file, 'utf8').catch(() => '0'));
-  await writeFile(file, String(before + 1));
-  return before + 1;
-}
 
 function compare(
   baselines: readonly Baseline[],
@@ -209,12 +190,7 @@ function tell(
     type: 'finding',
     text: `Differences below about ${(100 * smallestDetectable(metrics.count)).toFixed(1)} points would not show on ${metrics.count} rows. p: exact McNemar test, corrected by Holm.`,
   });
-  if (openings > 1)
-    emit({
-      type: 'finding',
-      weight: 'warning',
-      text: `This test split has been opened ${openings} times: choices made after looking at it make the result look better than it is.`,
-    });
+  tellOpenings(context, openings);
 }
 
 /** What tuning mended and what it broke, beside the frozen features. */
@@ -253,13 +229,23 @@ async function answerTest(
 
 /** Tests and writes. */
 export async function runTest(context: Context): Promise<void> {
-  const { params, inputs, outputs, seed, backend, signal, downloadDir, emit } = context;
-  const { rows, header } = await readTestSplit(inputs.test);
+  const { rows, header } = await readTestSplit(context.inputs.test);
   if (rows.length === 0)
     throw new StepFailure('NO_ROWS', 'The test split is empty.', {
       help: 'Give prepare a share for the test split.',
     });
-  const openings = await countOpening(rows, downloadDir);
+  const openings = await countOpening(rows, context.downloadDir);
+  if (header.task === 'classification') await testClassifier(rows, header.source, openings, context);
+  else await testLanguage(rows, openings, context);
+}
+
+async function testClassifier(
+  rows: readonly Row[],
+  source: string,
+  openings: number,
+  context: Context,
+): Promise<void> {
+  const { params, inputs, outputs, seed, backend, signal, emit } = context;
   const dataset = await readDataset(inputs.dataset);
   emit({ type: 'progress', activity: 'answering', done: 0, total: rows.length, unit: 'texts' });
   const { labels, truth, answers, probabilities, consistency } = await answerTest(context, rows);
@@ -288,7 +274,7 @@ export async function runTest(context: Context): Promise<void> {
   const content = {
     version: 1,
     split: 'test',
-    source: header.source,
+    source,
     ...metrics,
     loss: logLoss(truth, probabilities),
     calibrationError: calibrationError(truth, probabilities),

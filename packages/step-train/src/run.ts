@@ -1,16 +1,10 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { chooseBackend, choosePrecision } from '@joyul/compute';
-import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
+import type { Dataset } from '@joyul/data';
 import { writeModel } from '@joyul/models';
 import {
-  TrainingError,
   describeMemory,
   describeTrunk,
   encodeRows,
-  findPrefixObstacle,
   openEncoder,
   readHparams,
   readStrategy,
@@ -18,49 +12,23 @@ import {
 } from '@joyul/training';
 import type { Hparams, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
 import { describeEffect, keepAdapter, openAdapter } from './adapters.ts';
-
-type Ports = {
-  readonly dataset: { readonly type: 'dataset' };
-  readonly weights: { readonly type: 'weights' };
-  readonly strategy: { readonly type: 'strategy' };
-  readonly hparams: { readonly type: 'hparams' };
-};
-type Context = StepContext<unknown, Ports, { readonly trained: { readonly type: 'trained-model' } }>;
+import {
+  checkTrainability,
+  makeTakePrefix,
+  percent,
+  tellBackend,
+  tellMemory,
+  throwAsFailure,
+  writeHistory,
+} from './common.ts';
+import type { Context } from './common.ts';
+import { trainLanguage } from './language.ts';
 
 const curves = {
   trainingLoss: 'training loss',
   validationLoss: 'validation loss',
   validationAccuracy: 'validation accuracy',
 } as const;
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-/** The history in the layout of Hugging Face's trainer_state.json. */
-function makeTrainerState(result: TrainResult, hparams: Hparams, perEpoch: number): unknown {
-  const { best, evaluations, trainLosses, iterations } = result;
-  const training = trainLosses.map((point) => ({
-    step: point.iteration + 1,
-    epoch: (point.iteration + 1) / perEpoch,
-    loss: point.loss,
-    grad_norm: point.gradientNorm,
-  }));
-  const validation = evaluations.map((point) => ({
-    step: point.iteration,
-    epoch: point.epoch,
-    eval_loss: point.loss,
-    eval_accuracy: point.accuracy,
-  }));
-  return {
-    best_metric: best.loss,
-    best_global_step: best.iteration,
-    best_model_checkpoint: null,
-    epoch: iterations / perEpoch,
-    global_step: iterations,
-    max_steps: perEpoch * hparams.epochs,
-    num_train_epochs: hparams.epochs,
-    log_history: [...training, ...validation].sort((left, right) => left.step - right.step),
-  };
-}
 
 /** What was trained, in brackets. */
 function describeTrained({ blocks, adapters }: Strategy): string {
@@ -103,8 +71,13 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, perIter
 }
 
 /** Tells how training goes while it goes. */
-function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onIteration' | 'onEvaluation'> {
+function makeListeners({
+  emit,
+}: Pick<Context, 'emit'>): Pick<TrainOptions, 'onIteration' | 'onEvaluation' | 'onWarning'> {
   return {
+    onWarning: (message) => {
+      emit({ type: 'log', level: 'warning', message });
+    },
     onIteration: ({ iteration, total, loss }) => {
       emit({
         type: 'progress',
@@ -121,21 +94,6 @@ function makeListeners({ emit }: Pick<Context, 'emit'>): Pick<TrainOptions, 'onI
       emit({ type: 'curve', name: curves.validationAccuracy, x: iteration, y: accuracy });
     },
   };
-}
-
-function checkTrainability({ trainability: { violations } }: TrainResult): void {
-  if (violations.length === 0) return;
-  throw new StepFailure('TRAINABILITY', 'Weights did not move as planned.', {
-    problems: violations.map((message) => ({ message })),
-    help: 'This is a fault in the training code or in the strategy: please report it.',
-  });
-}
-
-/** Says what computes, as a warning where a faster way is missing. */
-function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void {
-  const { name, reason } = chooseBackend(backend);
-  const isSlow = name === 'wasm' && backend === undefined;
-  emit({ type: 'finding', text: reason, ...(isSlow ? { weight: 'warning' as const } : {}) });
 }
 
 /** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
@@ -156,93 +114,36 @@ function tellStart(
   }
 }
 
-/** Asks the engine for what training for fewer epochs left: all else that decides a run of epochs is the key. */
-function makeTakePrefix(
-  { epochs, ...others }: Hparams,
-  { backend, takePrefix }: Context,
-): NonNullable<TrainOptions['takePrefix']> {
-  const obstacle = findPrefixObstacle(others);
-  return async (done) => {
-    // The fastest backend may be another one than it was then, and so may the faster element type.
-    const chosen = chooseBackend(backend).name;
-    const { name: precision } = await choosePrecision(others.precision, chosen);
-    const { earlier, keep } = await takePrefix({
-      extent: epochs,
-      key: { ...others, backend: chosen, precision },
-      done,
-      ...(obstacle === undefined ? {} : { obstacle }),
-    });
-    return {
-      ...(earlier === undefined ? {} : { from: earlier.dir }),
-      ...(keep === undefined ? {} : { keep }),
-    };
-  };
-}
-
-/** Writes what moved, how training went, and what it was done with. */
-async function writeHistory(
-  dir: string,
-  result: TrainResult,
-  of: { readonly strategy: Strategy; readonly hparams: Hparams; readonly perEpoch: number },
-): Promise<void> {
-  const { trainability, best, evaluations, iterations, stopReason } = result;
-  const { strategy, hparams, perEpoch } = of;
-  const write = (name: string, value: unknown): Promise<void> =>
-    writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
-  await write('trainability.json', trainability);
-  await write('trainer_state.json', makeTrainerState(result, hparams, perEpoch));
-  await write('training.json', {
-    version: 1,
-    strategy,
-    hparams,
-    best,
-    evaluations,
-    iterations,
-    stopReason,
-  });
-}
-
 /** Tells what happens before the first iteration. */
 function tellActivity({ emit }: Pick<Context, 'emit'>, { blocks }: Pick<Strategy, 'blocks'>): void {
   const activity = blocks.includes('embeddings') ? 'starting' : 'computing frozen layers';
   emit({ type: 'progress', activity, done: 0 });
 }
 
-/** What training cannot do is the step's failure. */
-function throwAsFailure(error: unknown): never {
-  if (error instanceof TrainingError)
-    throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
-  throw error;
-}
-
-/** Tells what the process took, beside what was predicted. */
-function tellMemory({ emit }: Pick<Context, 'emit'>, predictedBytes: number): void {
-  const seenBytes = process.resourceUsage().maxRSS * 1024;
-  const [seen, predicted] = [seenBytes, predictedBytes].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
-  emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
-}
-
 async function readInputs({ inputs }: Pick<Context, 'inputs'>): Promise<{
-  readonly dataset: Awaited<ReturnType<typeof readDataset>>;
   readonly strategy: Strategy;
   readonly hparams: Hparams;
   readonly model: Awaited<ReturnType<typeof openEncoder>>;
   readonly tokenizer: Awaited<ReturnType<typeof openTokenizer>>;
 }> {
-  const [dataset, strategy, { values: hparams }, model, tokenizer] = await Promise.all([
-    readDataset(inputs.dataset),
+  const [strategy, { values: hparams }, model, tokenizer] = await Promise.all([
     readStrategy(inputs.strategy),
     readHparams(inputs.hparams),
     openEncoder(inputs.weights),
     openTokenizer(inputs.weights),
   ]);
-  return { dataset, strategy, hparams, model, tokenizer };
+  return { strategy, hparams, model, tokenizer };
 }
 
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
+  const dataset = await readDataset(context.inputs.dataset);
+  await (dataset.header.task === 'classification' ? trainOnLabels : trainLanguage)(dataset, context);
+}
+
+async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
   const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
-  const { dataset, strategy, hparams, model, tokenizer } = await readInputs(context);
+  const { strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;
   const encode = async (split: 'train' | 'validation'): Promise<TrainOptions['train']> =>
     encodeRows(await dataset.rows(split), tokenizer, labels, hparams.max_length);
@@ -274,9 +175,6 @@ export async function runTrain(context: Context): Promise<void> {
     seed,
     scratchDir: scratch,
     sharedDir,
-    onWarning: (message) => {
-      emit({ type: 'log', level: 'warning', message });
-    },
     takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),
@@ -301,7 +199,12 @@ export async function runTrain(context: Context): Promise<void> {
     padId: tokenizer.padId,
     examples: validation,
   });
-  await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch });
+  await writeHistory(outputs.trained, result, {
+    strategy,
+    hparams,
+    perEpoch,
+    metricsOf: ({ accuracy }) => ({ eval_accuracy: accuracy }),
+  });
   tellMemory(context, predictedBytes);
   const seconds = (performance.now() - startMs) / 1000;
   tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));

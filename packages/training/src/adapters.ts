@@ -6,9 +6,18 @@ import {
   blockOf,
   drawAdapters,
   isAdapterName,
+  llamaWeightSpecs,
   planAdapters,
 } from '@joyul/models';
-import type { Adapter, AdapterPlan, AdapterSpec, BertConfig, NamedTensor, Pooling } from '@joyul/models';
+import type {
+  Adapter,
+  AdapterPlan,
+  AdapterSpec,
+  BertConfig,
+  LlamaConfig,
+  NamedTensor,
+  Pooling,
+} from '@joyul/models';
 import type { Example } from './batches.ts';
 import { padBatch } from './batches.ts';
 import { entryNames, makeClassifierProgram } from './classifier-program.ts';
@@ -19,7 +28,22 @@ type Weights = ReadonlyMap<string, NamedTensor>;
 
 /** The adapter that a strategy asks for, as it starts: it changes nothing yet. */
 export function drawAdapter(config: BertConfig, spec: AdapterSpec, weights: Weights, seed: number): Adapter {
-  const plan = planAdapters({ ...spec, modulesToSave: ['classifier'] }, bertWeightSpecs(config));
+  return drawPlan(
+    planAdapters({ ...spec, modulesToSave: ['classifier'] }, bertWeightSpecs(config)),
+    weights,
+    seed,
+  );
+}
+
+/** {@link drawAdapter} of a language model. */
+export const drawLanguageAdapter = (
+  config: LlamaConfig,
+  spec: AdapterSpec,
+  weights: Weights,
+  seed: number,
+): Adapter => drawPlan(planAdapters(spec, llamaWeightSpecs(config)), weights, seed);
+
+function drawPlan(plan: AdapterPlan, weights: Weights, seed: number): Adapter {
   const tensors = drawAdapters(plan, weights, seed);
   return { plan, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), saved: new Map() };
 }

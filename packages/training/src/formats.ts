@@ -100,19 +100,25 @@ export interface HparamsFile {
   readonly reason: string;
 }
 
-/** Values for a method when nothing is known yet: those of the BERT paper for full tuning, higher for fewer weights. */
-export function defaultHparams(method: Method): Hparams {
-  const learningRates: Readonly<Record<Method, number>> = {
-    full: 5e-5,
-    repurpose: 2e-4,
-    lora: 1e-3,
-    extract: 0,
-    prompt: 0,
-  };
+/** Peak learning rates of methods by task; where nothing is trained they stand for nothing. */
+const learningRates: Readonly<Record<'classification' | 'language', Readonly<Record<Method, number>>>> = {
+  classification: { full: 5e-5, repurpose: 2e-4, lora: 1e-3, extract: 0, prompt: 0 },
+  language: { full: 2e-5, repurpose: 1e-4, lora: 5e-4, extract: 0, prompt: 0 },
+};
+
+/**
+ * Values for a method when nothing is known yet. For classifiers those of the BERT paper for full tuning, higher for
+ * fewer weights; for language models (`text` and `chat`) lower rates and longer texts.
+ */
+export function defaultHparams(
+  method: Method,
+  task: 'classification' | 'text' | 'chat' = 'classification',
+): Hparams {
+  const isLanguage = task !== 'classification';
   return {
-    learning_rate: learningRates[method],
+    learning_rate: learningRates[isLanguage ? 'language' : 'classification'][method],
     head_learning_rate: method === 'extract' ? 1e-2 : 1e-3,
-    batch_size: 16,
+    batch_size: isLanguage ? 8 : 16,
     epochs: method === 'extract' ? 10 : 3,
     weight_decay: 0.01,
     warmup_ratio: 0.1,
@@ -128,7 +134,7 @@ export function defaultHparams(method: Method): Hparams {
     decay: 'all',
     precision: 'float32',
     max_grad_norm: 1,
-    max_length: 128,
+    max_length: isLanguage ? 512 : 128,
     evals_per_epoch: 2,
     early_stopping_patience: 4,
     label_smoothing: 0,

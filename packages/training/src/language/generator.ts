@@ -3,6 +3,7 @@ import { Program, chooseBackend, choosePrecision, createSession, sizeOf } from '
 import type { ChosenPrecision, Feeds, Session } from '@joyul/compute';
 import { Llama, LlamaCache, deriveSeed } from '@joyul/models';
 import type { CacheShape, LlamaConfig, LlamaFolder, NamedTensor } from '@joyul/models';
+import { cutInto } from '../batches.ts';
 import { makeTokenChooser } from './choose-token.ts';
 import type { Sampling } from './choose-token.ts';
 
@@ -47,6 +48,8 @@ export interface Generator {
    * @throws RangeError when a prompt is empty, or leaves no room in the context.
    */
   generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<readonly Generation[]>;
+  /** The logits [vocabulary] after each prompt. */
+  logits(prompts: readonly Prompt[]): Promise<readonly Float32Array[]>;
   dispose(): void;
 }
 
@@ -116,21 +119,22 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
     context,
     precision,
     async generate(prompts, settings) {
-      const lengths = prompts.map(({ length }) => length);
-      const wrong = lengths.find((length) => length === 0 || length >= context);
-      if (wrong !== undefined)
-        throw new RangeError(
-          `A prompt of ${wrong} tokens cannot be continued in a context of ${context}: give 1 to ${context - 1} tokens, or open the model with a larger context.`,
-        );
-      // Prompts of similar length together, so that little room is lost.
-      const order = [...lengths.keys()].sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b);
+      checkPrompts(prompts, context);
       const results: Generation[] = [];
-      for (let from = 0; from < order.length; from += shape.batch) {
-        const texts = order
-          .slice(from, from + shape.batch)
-          .map((index) => new Text(index, prompts[index] ?? [], settings));
+      for (const part of group(prompts, shape.batch)) {
+        const texts = part.map((index) => new Text(index, prompts[index] ?? [], settings));
         await decoder.run(texts);
         for (const text of texts) results[text.index] = text.end();
+      }
+      return results;
+    },
+    async logits(prompts) {
+      checkPrompts(prompts, context);
+      const results: Float32Array[] = [];
+      for (const part of group(prompts, shape.batch)) {
+        const { logits } = await decoder.begin(part.map((index) => prompts[index] ?? []));
+        for (const [row, index] of part.entries())
+          results[index] = logits[row]?.slice() ?? new Float32Array();
       }
       return results;
     },
@@ -138,6 +142,21 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       session.dispose();
     },
   };
+}
+
+function checkPrompts(prompts: readonly Prompt[], context: number): void {
+  const wrong = prompts.find(({ length }) => length === 0 || length >= context);
+  if (wrong === undefined) return;
+  throw new RangeError(
+    `A prompt of ${wrong.length} tokens cannot be continued in a context of ${context}: give 1 to ${context - 1} tokens, or open the model with a larger context.`,
+  );
+}
+
+/** The indices of prompts in groups of similar length, so that little room is lost. */
+function group(prompts: readonly Prompt[], size: number): readonly (readonly number[])[] {
+  const lengthOf = (index: number): number => prompts[index]?.length ?? 0;
+  const order = [...prompts.keys()].sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+  return cutInto(order, size);
 }
 
 /** A text while it is continued. */
@@ -196,27 +215,42 @@ class Decoder {
   /** Continues texts until all have ended or the longest fills the context. */
   async run(texts: readonly Text[]): Promise<void> {
     const { batch, context } = this.#shape;
-    const longest = Math.max(...texts.map(({ prompt }) => prompt.length));
-    const time = this.#lengthFor(longest);
-    const starts = new Int32Array(batch);
-    const prompts = new Int32Array(batch * time);
-    for (const [row, { prompt }] of texts.entries()) {
-      starts[row] = longest - prompt.length;
-      prompts.set(Array.from(prompt), row * time + longest - prompt.length);
-    }
-    await this.#step(texts, entries.begin(time), { ids: prompts, starts, last: longest - 1 });
+    const { logits, starts, longest } = await this.begin(texts.map(({ prompt }) => prompt));
+    for (const [row, text] of texts.entries()) text.append(logits[row] ?? new Float32Array());
     for (let at = longest; at < context && texts.some(({ isEnded }) => !isEnded); at++) {
       const ids = new Int32Array(batch);
       for (const [row, { last }] of texts.entries()) ids[row] = last;
-      await this.#step(texts, entries.next(this.#lengthFor(at + 1)), { ids, starts, at });
+      const rows = await this.#step(entries.next(this.#lengthFor(at + 1)), { ids, starts, at });
+      for (const [row, text] of texts.entries()) text.append(rows[row] ?? new Float32Array());
     }
   }
 
-  async #step(texts: readonly Text[], entry: string, feeds: Feeds): Promise<void> {
+  /** Reads prompts, whose ends are laid side by side: the logits after each, and where each begins. */
+  async begin(prompts: readonly Prompt[]): Promise<{
+    readonly logits: readonly Float32Array[];
+    readonly starts: Int32Array;
+    readonly longest: number;
+  }> {
+    const { batch } = this.#shape;
+    const longest = Math.max(...prompts.map(({ length }) => length));
+    const time = this.#lengthFor(longest);
+    const starts = new Int32Array(batch);
+    const ids = new Int32Array(batch * time);
+    for (const [row, prompt] of prompts.entries()) {
+      starts[row] = longest - prompt.length;
+      ids.set(Array.from(prompt), row * time + longest - prompt.length);
+    }
+    const logits = await this.#step(entries.begin(time), { ids, starts, last: longest - 1 });
+    return { logits, starts, longest };
+  }
+
+  /** The logits of each row. */
+  async #step(entry: string, feeds: Feeds): Promise<readonly Float32Array[]> {
     const { logits } = await this.#session.run(entry, feeds);
     if (!(logits instanceof Float32Array)) throw new Error('Internal error: no logits.');
-    const width = logits.length / this.#shape.batch;
-    for (const [row, text] of texts.entries()) text.append(logits.subarray(row * width, (row + 1) * width));
+    const { batch } = this.#shape;
+    const width = logits.length / batch;
+    return Array.from({ length: batch }, (_, row) => logits.subarray(row * width, (row + 1) * width));
   }
 
   #lengthFor(tokens: number): number {

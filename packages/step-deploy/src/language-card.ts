@@ -1,0 +1,109 @@
+import type { Strategy } from '@joyul/training';
+
+/** What the model card of a language model tells; every value comes from the run. */
+export interface LanguageCard {
+  readonly name: string;
+  readonly baseModel: string;
+  readonly task: 'chat' | 'text';
+  readonly source: string;
+  readonly splits: Readonly<Record<string, number>>;
+  readonly strategy: Strategy;
+  readonly trainedShare: number;
+  readonly maxLength: number;
+  /** Absent when the model was not tested. */
+  readonly test?: {
+    readonly perplexity: number;
+    readonly base_perplexity: number;
+    readonly metric?: string;
+    readonly score?: number;
+    readonly questions?: number;
+    readonly verdict?: string;
+    readonly comparisons?: readonly {
+      readonly name: string;
+      readonly score: number;
+      readonly pValue: number;
+    }[];
+  };
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const yaml = (text: string): string => JSON.stringify(text);
+
+function formatMaking({ strategy, baseModel, trainedShare }: LanguageCard): string {
+  const { adapters, method, blocks, reason } = strategy;
+  if (adapters !== undefined)
+    return `Fine-tuned (${adapters.variant}, rank ${adapters.rank}) from ${baseModel}: low-rank adapters beside its frozen weights, ${percent(trainedShare)} of all weights, because ${reason}. The adapters are merged into the weights.`;
+  const what = method === 'full' ? 'every block' : blocks.join(', ');
+  return `Fine-tuned (${method}) from ${baseModel}: ${what}, ${percent(trainedShare)} of all weights, because ${reason}.`;
+}
+
+function formatTest({ test }: LanguageCard): readonly string[] {
+  if (test === undefined) return ['This model was not tested on rows that training never saw.'];
+  const perplexity = `Perplexity ${test.perplexity.toFixed(2)} on test rows; of the untuned model ${test.base_perplexity.toFixed(2)}.`;
+  const { score, metric = '', questions = 0, verdict = '', comparisons = [] } = test;
+  if (score === undefined) return [perplexity];
+  return [
+    perplexity,
+    '',
+    `| on ${questions} test questions | ${metric} | p |`,
+    '| --- | --- | --- |',
+    `| this model | ${percent(score)} | |`,
+    ...comparisons.map(
+      (item) =>
+        `| ${item.name} | ${percent(item.score)} | ${item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2)} |`,
+    ),
+    '',
+    verdict,
+  ];
+}
+
+/** The model card, as Hugging Face's hub reads it. */
+export function formatLanguageCard(card: LanguageCard): string {
+  const { name, baseModel, task, source, splits, maxLength } = card;
+  const rows = Object.entries(splits)
+    .map(([split, count]) => `${split} ${count}`)
+    .join(', ');
+  const usage =
+    task === 'chat'
+      ? [
+          'messages = [{"role": "user", "content": "a question"}]',
+          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+        ]
+      : ['inputs = tokenizer("The start of a text", return_tensors="pt")'];
+  return [
+    '---',
+    'library_name: transformers',
+    'pipeline_tag: text-generation',
+    `base_model: ${yaml(baseModel)}`,
+    '---',
+    '',
+    `# ${name}`,
+    '',
+    '## How it was made',
+    '',
+    formatMaking(card),
+    '',
+    `Data: ${source} (${rows} rows).`,
+    '',
+    '## How good it is',
+    '',
+    ...formatTest(card),
+    '',
+    '## How to use it',
+    '',
+    '```python',
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    'tokenizer = AutoTokenizer.from_pretrained(".")',
+    'model = AutoModelForCausalLM.from_pretrained(".")',
+    ...usage,
+    'output = model.generate(**inputs, max_new_tokens=128, do_sample=False)',
+    'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
+    '```',
+    '',
+    '## Limits',
+    '',
+    `It was trained on texts of up to ${maxLength} tokens and measured on rows like its training data only. What it says may be wrong.`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,164 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Dataset } from '@joyul/data';
+import { scoreAnswer } from '@joyul/metrics';
+import {
+  answerQuestions,
+  encodeLanguageRows,
+  measureLanguage,
+  openGenerator,
+  openLanguageModel,
+  questionsOf,
+} from '@joyul/training';
+import type { Answer, Hparams, LanguageEvaluation, LanguageModel, Strategy } from '@joyul/training';
+import type { Advice } from './advise.ts';
+import { adviseLanguage } from './advise-language.ts';
+import type { Context } from './run.ts';
+
+/** What the train step wrote. */
+interface TrainingFile {
+  readonly strategy: Strategy;
+  readonly hparams: Hparams;
+  readonly evaluations: readonly LanguageEvaluation[];
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const shorten = (text: string): string =>
+  (text.length > 120 ? `${text.slice(0, 117)}...` : text).replaceAll('\n', ' ');
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+async function readJson<T>(dir: string, name: string): Promise<T> {
+  return JSON.parse(await readFile(join(dir, name), 'utf8')) as T; // Written by the train step.
+}
+
+/** The model's answers to the validation questions. */
+async function answer(
+  dataset: Dataset,
+  { model, encoder }: LanguageModel,
+  { params, backend, emit }: Context,
+): Promise<readonly Answer[]> {
+  const questions = questionsOf(await dataset.rows('validation')).slice(0, params.generations);
+  if (questions.length === 0) return [];
+  const generator = await openGenerator({
+    model,
+    batchSize: 16,
+    ...(backend === undefined ? {} : { backend }),
+  });
+  try {
+    return await answerQuestions(generator, encoder, questions, {
+      maxNewTokens: params.max_new_tokens,
+      onProgress: (done) => {
+        emit({ type: 'progress', activity: 'answering', done, total: questions.length, unit: 'questions' });
+      },
+    });
+  } finally {
+    generator.dispose();
+  }
+}
+
+/** Shares and means of the answers; empty where there are none. */
+function judge(answers: readonly Answer[]): Quality | undefined {
+  if (answers.length === 0) return undefined;
+  const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
+  return {
+    answers: answers.length,
+    exact_match: mean(scores.map(({ exactMatch }) => exactMatch)),
+    f1: mean(scores.map(({ f1 }) => f1)),
+    rouge_l: mean(scores.map(({ rougeL }) => rougeL)),
+    ended: mean(answers.map(({ ending }) => Number(ending === 'stop'))),
+  };
+}
+
+/** How good answers are, as metrics.json has it. */
+interface Quality {
+  readonly answers: number;
+  readonly exact_match: number;
+  readonly f1: number;
+  readonly rouge_l: number;
+  /** Share that the model itself ended. */
+  readonly ended: number;
+}
+
+/** Shows the answers that are furthest from what was expected. */
+function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void {
+  const worst = answers
+    .map((item) => ({ item, score: scoreAnswer(item.text, item.expected).rougeL }))
+    .sort((left, right) => left.score - right.score)
+    .slice(0, params.shown_errors);
+  if (worst.length === 0) return;
+  emit({
+    type: 'table',
+    title: 'Answers that are furthest from what was expected',
+    columns: ['asked', 'expected', 'answered', 'ROUGE-L'],
+    rows: worst.map(({ item, score }) => [
+      shorten(item.messages.at(-1)?.content ?? ''),
+      shorten(item.expected),
+      shorten(item.text),
+      Number(score.toFixed(2)),
+    ]),
+  });
+}
+
+/** What to change next, from the curves that training left and the answers. */
+async function adviseFrom(
+  { inputs, params }: Context,
+  { hparams, evaluations }: TrainingFile,
+  quality: Quality | undefined,
+): Promise<readonly Advice[]> {
+  const { log_history: history } = await readJson<{
+    readonly log_history: readonly { readonly loss?: number }[];
+  }>(inputs.trained, 'trainer_state.json');
+  return adviseLanguage({
+    trainLoss: mean(history.flatMap((entry) => entry.loss ?? []).slice(-10)),
+    validationLosses: evaluations.map(({ loss }) => loss),
+    ended: quality?.ended,
+    epochs: hparams.epochs,
+    learningRate: hparams.learning_rate,
+    maxNewTokens: params.max_new_tokens,
+  });
+}
+
+/** Measures a language model on the validation split, shows what it says, and advises. */
+export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
+  const { inputs, outputs, backend, emit } = context;
+  const language = await openLanguageModel(inputs.trained);
+  const training = await readJson<TrainingFile>(inputs.trained, 'training.json');
+  const rows = await dataset.rows('validation');
+  const { examples, targets, targetBytes } = encodeLanguageRows(
+    rows,
+    language.encoder,
+    training.hparams.max_length,
+  );
+  emit({ type: 'progress', activity: 'measuring', done: 0 });
+  const loss = await measureLanguage(language.model, examples, backend === undefined ? {} : { backend });
+  const answers = await answer(dataset, language, context);
+  const quality = judge(answers);
+  const advice = await adviseFrom(context, training, quality);
+  const content = {
+    version: 1,
+    split: 'validation',
+    loss,
+    perplexity: Math.exp(loss),
+    bits_per_byte: (loss * targets) / Math.LN2 / Math.max(1, targetBytes),
+    tokens: targets,
+    ...quality,
+    advice,
+  };
+  await writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
+  const lines = answers.map(({ row, text, expected }) =>
+    JSON.stringify({ id: row.id, expected, answer: text }),
+  );
+  await writeFile(join(outputs.metrics, 'answers.jsonl'), lines.map((line) => `${line}\n`).join(''));
+  const said =
+    quality === undefined
+      ? ''
+      : ` Of ${quality.answers} answers ${percent(quality.exact_match)} are exactly as expected; F1 ${quality.f1.toFixed(3)}, ROUGE-L ${quality.rouge_l.toFixed(3)}.`;
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `Validation loss ${loss.toFixed(3)}, perplexity ${Math.exp(loss).toFixed(2)} on ${targets} tokens.${said}`,
+  });
+  for (const { text } of advice) emit({ type: 'finding', text });
+  tellWorst(context, answers);
+}

@@ -1,0 +1,178 @@
+/** Ways to get answers: the tuned model, and prompts for the untuned one. */
+import type { ChatMessage, Row } from '@joyul/data';
+import { makeRandom } from '@joyul/data';
+import { bootstrapInterval, scoreAnswer } from '@joyul/metrics';
+import type { AnswerScores, Interval } from '@joyul/metrics';
+import { answerQuestions, openGenerator, questionsOf } from '@joyul/training';
+import type { Answer, AnswerOptions, Generator, LanguageModel, Question } from '@joyul/training';
+import { perturbations } from './perturb.ts';
+import { SimilarExamples } from './similar-examples.ts';
+import type { Context } from './context.ts';
+
+/** One way to get answers: the tuned model, or the untuned one with a prompt. */
+export interface Way {
+  readonly name: string;
+  readonly model: 'tuned' | 'base';
+  readonly ask?: AnswerOptions['ask'];
+}
+
+/** A way on the test questions. */
+export interface Result {
+  readonly way: Way;
+  readonly answers: readonly Answer[];
+  readonly scores: readonly AnswerScores[];
+  /** Mean of the metric that judges. */
+  readonly score: number;
+  readonly interval: Interval;
+  readonly secondsPerAnswer: number;
+}
+
+/** What judges answers. */
+export type Metric = keyof AnswerScores;
+/** What reports call it. */
+export const metricNames: Readonly<Record<Metric, string>> = {
+  exactMatch: 'exact match',
+  f1: 'F1',
+  rougeL: 'ROUGE-L',
+};
+
+/** The mean; 0 of nothing. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+const withInstruction = (messages: readonly ChatMessage[], instruction: string): readonly ChatMessage[] =>
+  instruction === '' ? messages : [{ role: 'system', content: instruction }, ...messages.filter(({ role }) => role !== 'system')]; // prettier-ignore
+
+/** The tuned model, and prompts for the untuned one: the bare question, an instruction, similar examples before it. */
+export function listWays(train: readonly Row[], { params }: Context): readonly Way[] {
+  const examples = questionsOf(train);
+  const similar = new SimilarExamples(examples.map(({ messages }) => messages.at(-1)?.content ?? ''));
+  const { instruction, shots } = params;
+  const askWithExamples: Way['ask'] = ({ messages }) => {
+    const question = messages.at(-1)?.content ?? '';
+    const shown = similar.find(question, shots).flatMap((index): ChatMessage[] => {
+      const example = examples[index];
+      if (example === undefined) return [];
+      return [...example.messages.filter(({ role }) => role !== 'system'), { role: 'assistant', content: example.expected }];
+    }); // prettier-ignore
+    const system = messages.filter(({ role }) => role === 'system');
+    const rest = messages.filter(({ role }) => role !== 'system');
+    return withInstruction([...system, ...shown, ...rest], instruction);
+  };
+  return [
+    { name: 'this model', model: 'tuned' },
+    { name: 'untuned, the bare question', model: 'base' },
+    ...(instruction === ''
+      ? []
+      : [
+          {
+            name: 'untuned, with an instruction',
+            model: 'base' as const,
+            ask: ({ messages }: Question) => withInstruction(messages, instruction),
+          },
+        ]),
+    ...(shots === 0
+      ? []
+      : [{ name: `untuned, ${shots} similar examples`, model: 'base' as const, ask: askWithExamples }]),
+  ];
+}
+
+/** What all ways gave, the tuned model's first. */
+export interface Answered {
+  readonly results: readonly Result[];
+  readonly consistency: readonly { readonly name: string; readonly agreement: number }[];
+}
+
+/** Asks one model. */
+class Asker {
+  readonly #language: LanguageModel;
+  readonly #generator: Generator;
+  readonly #context: Context;
+
+  private constructor(language: LanguageModel, generator: Generator, context: Context) {
+    this.#language = language;
+    this.#generator = generator;
+    this.#context = context;
+  }
+
+  static async open(language: LanguageModel, context: Context): Promise<Asker> {
+    const { params, backend } = context;
+    const settings = { model: language.model, batchSize: 16, context: params.context };
+    const generator = await openGenerator({ ...settings, ...(backend === undefined ? {} : { backend }) });
+    return new Asker(language, generator, context);
+  }
+
+  async ask(
+    name: string,
+    questions: readonly Question[],
+    ask: AnswerOptions['ask'],
+  ): Promise<readonly Answer[]> {
+    const { params, emit } = this.#context;
+    const activity = `answering (${name})`;
+    return answerQuestions(this.#generator, this.#language.encoder, questions, {
+      maxNewTokens: params.max_new_tokens,
+      ...(ask === undefined ? {} : { ask }),
+      onProgress: (done) => {
+        emit({ type: 'progress', activity, done, total: questions.length, unit: 'questions' });
+      },
+    });
+  }
+
+  async judge(way: Way, questions: readonly Question[], metric: Metric): Promise<Result> {
+    const startMs = performance.now();
+    const answers = await this.ask(way.name, questions, way.ask);
+    const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
+    const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
+    const values = scores.map((item) => item[metric]);
+    const statistic = (rows: readonly number[]): number => mean(rows.map((row) => values[row] ?? 0));
+    const interval = bootstrapInterval(values.length, statistic, { random: makeRandom(this.#context.seed) });
+    return { way, answers, scores, score: mean(values), interval, secondsPerAnswer };
+  }
+
+  /** How alike answers stay when questions change in ways that do not matter. */
+  async measureConsistency({ answers }: Result, metric: Metric): Promise<Answered['consistency']> {
+    const results: { name: string; agreement: number }[] = [];
+    for (const { name, apply } of perturbations) {
+      const changed = await this.ask(name, answers, ({ messages }) =>
+        messages.map((message, at) =>
+          at === messages.length - 1
+            ? { ...message, content: apply(message.content, this.#context.seed + message.content.length) }
+            : message,
+        ),
+      );
+      const alike = changed.map(({ text }, at) => scoreAnswer(text, answers[at]?.text ?? '')[metric]);
+      results.push({ name, agreement: mean(alike) });
+    }
+    return results;
+  }
+
+  close(): void {
+    this.#generator.dispose();
+  }
+}
+
+/** Answers the questions in each way; each model is loaded once. */
+export async function answerAll(
+  ways: readonly Way[],
+  models: Readonly<Record<Way['model'], LanguageModel>>,
+  questions: readonly Question[],
+  metric: Metric,
+  context: Context,
+): Promise<Answered> {
+  const results: Result[] = [];
+  let consistency: Answered['consistency'] = [];
+  for (const which of ['tuned', 'base'] as const) {
+    const asker = await Asker.open(models[which], context);
+    try {
+      // What is compiled at the first answers is no part of their time.
+      await asker.ask('warming up', questions.slice(0, 1), undefined);
+      for (const way of ways.filter((item) => item.model === which))
+        results.push(await asker.judge(way, questions, metric));
+      const [own] = results;
+      if (which === 'tuned' && own !== undefined) consistency = await asker.measureConsistency(own, metric);
+    } finally {
+      asker.close();
+    }
+  }
+  return { results, consistency };
+}

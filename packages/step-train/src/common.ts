@@ -1,0 +1,134 @@
+/** What training of any kind tells and writes. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chooseBackend, choosePrecision } from '@joyul/compute';
+import { StepFailure } from '@joyul/plugin-api';
+import type { StepContext } from '@joyul/plugin-api';
+import { TrainingError, findPrefixObstacle } from '@joyul/training';
+import type { EvaluationPoint, Hparams, LoopOptions, Strategy, TrainResult } from '@joyul/training';
+
+type Ports = {
+  readonly dataset: { readonly type: 'dataset' };
+  readonly weights: { readonly type: 'weights' };
+  readonly strategy: { readonly type: 'strategy' };
+  readonly hparams: { readonly type: 'hparams' };
+};
+/** What the step's files use of its context. */
+export type Context = StepContext<unknown, Ports, { readonly trained: { readonly type: 'trained-model' } }>;
+
+/** A share in words. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** What a training was done with, and what its evaluations say besides the loss, by Hugging Face's names. */
+interface History<E extends EvaluationPoint> {
+  readonly strategy: Strategy;
+  readonly hparams: Hparams;
+  readonly perEpoch: number;
+  readonly metricsOf: (point: E) => Readonly<Record<string, number>>;
+}
+
+/** The history in the layout of Hugging Face's trainer_state.json. */
+function makeTrainerState<E extends EvaluationPoint>(
+  result: TrainResult<E>,
+  { hparams, perEpoch, metricsOf }: History<E>,
+): unknown {
+  const { best, evaluations, trainLosses, iterations } = result;
+  const training = trainLosses.map((point) => ({
+    step: point.iteration + 1,
+    epoch: (point.iteration + 1) / perEpoch,
+    loss: point.loss,
+    grad_norm: point.gradientNorm,
+  }));
+  const validation = evaluations.map((point) => ({
+    step: point.iteration,
+    epoch: point.epoch,
+    eval_loss: point.loss,
+    ...metricsOf(point),
+  }));
+  return {
+    best_metric: best.loss,
+    best_global_step: best.iteration,
+    best_model_checkpoint: null,
+    epoch: iterations / perEpoch,
+    global_step: iterations,
+    max_steps: perEpoch * hparams.epochs,
+    num_train_epochs: hparams.epochs,
+    log_history: [...training, ...validation].sort((left, right) => left.step - right.step),
+  };
+}
+
+/** Fails when weights did not move as planned. */
+export function checkTrainability({ trainability: { violations } }: Pick<TrainResult, 'trainability'>): void {
+  if (violations.length === 0) return;
+  throw new StepFailure('TRAINABILITY', 'Weights did not move as planned.', {
+    problems: violations.map((message) => ({ message })),
+    help: 'This is a fault in the training code or in the strategy: please report it.',
+  });
+}
+
+/** Says what computes, as a warning where a faster way is missing. */
+export function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>): void {
+  const { name, reason } = chooseBackend(backend);
+  const isSlow = name === 'wasm' && backend === undefined;
+  emit({ type: 'finding', text: reason, ...(isSlow ? { weight: 'warning' as const } : {}) });
+}
+
+/** Asks the engine for what training for fewer epochs left: all else that decides a run of epochs is the key. */
+export function makeTakePrefix(
+  { epochs, ...others }: Hparams,
+  { backend, takePrefix }: Context,
+): NonNullable<LoopOptions<EvaluationPoint>['takePrefix']> {
+  const obstacle = findPrefixObstacle(others);
+  return async (done) => {
+    // The fastest backend may be another one than it was then, and so may the faster element type.
+    const chosen = chooseBackend(backend).name;
+    const { name: precision } = await choosePrecision(others.precision, chosen);
+    const { earlier, keep } = await takePrefix({
+      extent: epochs,
+      key: { ...others, backend: chosen, precision },
+      done,
+      ...(obstacle === undefined ? {} : { obstacle }),
+    });
+    return {
+      ...(earlier === undefined ? {} : { from: earlier.dir }),
+      ...(keep === undefined ? {} : { keep }),
+    };
+  };
+}
+
+/** Writes what moved, how training went, and what it was done with. */
+export async function writeHistory<E extends EvaluationPoint>(
+  dir: string,
+  result: TrainResult<E>,
+  of: History<E>,
+): Promise<void> {
+  const { trainability, best, evaluations, iterations, stopReason } = result;
+  const { strategy, hparams } = of;
+  const write = (name: string, value: unknown): Promise<void> =>
+    writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
+  await write('trainability.json', trainability);
+  await write('trainer_state.json', makeTrainerState(result, of));
+  await write('training.json', {
+    version: 1,
+    strategy,
+    hparams,
+    best,
+    evaluations,
+    iterations,
+    stopReason,
+  });
+}
+
+/** What training cannot do is the step's failure. */
+export function throwAsFailure(error: unknown): never {
+  if (error instanceof TrainingError)
+    throw new StepFailure(error.code, error.message, { help: error.help, cause: error });
+  throw error;
+}
+
+/** Tells what the process took, beside what was predicted. */
+export function tellMemory({ emit }: Pick<Context, 'emit'>, predictedBytes: number): void {
+  const seenBytes = process.resourceUsage().maxRSS * 1024;
+  const [seen, predicted] = [seenBytes, predictedBytes].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
+  emit({ type: 'finding', text: `The process took at most ${seen} of memory; ${predicted} were expected.` });
+}

@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import type { Dataset } from '@joyul/data';
+import { llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
+import type { Adapter, LlamaFolder } from '@joyul/models';
+import {
+  describeMemory,
+  encodeLanguageRows,
+  openLanguageModel,
+  readHparams,
+  readStrategy,
+  trainLanguageModel,
+} from '@joyul/training';
+import type {
+  LanguageEvaluation,
+  LanguageRows,
+  LanguageTrainResult,
+  LanguageTrainingStart,
+  Strategy,
+} from '@joyul/training';
+import { describeEffect } from './adapters.ts';
+import {
+  checkTrainability,
+  makeTakePrefix,
+  percent,
+  tellBackend,
+  tellMemory,
+  throwAsFailure,
+  writeHistory,
+} from './common.ts';
+import type { Context } from './common.ts';
+
+const curves = { trainingLoss: 'training loss', validationLoss: 'validation loss' } as const;
+
+/** The adapter that init drew; nothing for other methods. */
+async function openAdapter(
+  model: LlamaFolder,
+  { adapters }: Strategy,
+): Promise<{ readonly adapter?: Adapter }> {
+  if (adapters === undefined) return {};
+  try {
+    return { adapter: await readAdapter(join(model.path, 'adapter'), llamaWeightSpecs(model.config)) };
+  } catch (cause) {
+    throw new StepFailure('ADAPTER', 'The strategy says lora, but the starting weights have no adapter.', {
+      help: 'Let init and train have the same strategy as an input: init draws the adapter.',
+      cause,
+    });
+  }
+}
+
+/** Tells what is learned, and what was cut off. */
+function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength: number): void {
+  const { examples, truncated, tokens, targets } = rows;
+  const learned = percent(targets / Math.max(1, tokens));
+  emit({
+    type: 'finding',
+    text: `${examples.length} training texts have ${tokens} tokens, of which ${targets} (${learned}) are learned; the rest is only read.`,
+  });
+  if (truncated === 0) return;
+  emit({
+    type: 'finding',
+    weight: truncated > examples.length / 20 ? 'warning' : 'detail',
+    text: `${truncated} of ${examples.length} conversations are longer than ${maxLength} tokens: their ends are cut off. Set max_length in hparams.`,
+  });
+}
+
+function tellStart(start: LanguageTrainingStart, { emit }: Pick<Context, 'emit'>): void {
+  const { layout, memory, resumedFrom, before } = start;
+  emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
+  emit({ type: 'finding', text: layout.reason });
+  if (resumedFrom > 0)
+    emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
+  for (const { iteration, loss } of before.trainLosses)
+    emit({ type: 'curve', name: curves.trainingLoss, x: iteration + 1, y: loss });
+  for (const { iteration, loss } of before.evaluations)
+    emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
+}
+
+const describe = ({ loss, perplexity }: LanguageEvaluation): string =>
+  `${loss.toFixed(3)} (perplexity ${perplexity.toFixed(2)})`;
+
+function tell(context: Context, strategy: Strategy, result: LanguageTrainResult, perIteration: number): void {
+  const { emit } = context;
+  const { trainability, best, evaluations, iterations, stopReason } = result;
+  const [first] = evaluations;
+  const isUnchanged = best.iteration === 0;
+  if (isUnchanged)
+    emit({
+      type: 'finding',
+      weight: 'warning',
+      text: 'No evaluation was better than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
+    });
+  emit({
+    type: 'finding',
+    weight: 'headline',
+    text: `Validation loss ${describe(best)} after ${best.iteration} of ${iterations} iterations${first === undefined ? '' : `; before training ${describe(first)}`}.`,
+  });
+  const share = percent(trainability.trainedWeights / trainability.totalWeights);
+  const what = strategy.adapters === undefined ? strategy.blocks.join(', ') : 'adapters';
+  emit({
+    type: 'finding',
+    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights (${what}); digests prove that the rest did not move.`,
+  });
+  if (trainability.effective !== undefined && !isUnchanged)
+    emit({ type: 'finding', text: describeEffect(trainability.effective) });
+  emit({
+    type: 'finding',
+    text: `Training ended because ${stopReason}; the weights with the lowest validation loss are kept. ${perIteration.toFixed(2)} s an iteration.`,
+  });
+}
+
+/** Trains a language model and writes it. */
+export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
+  const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
+  const [strategy, { values: hparams }, { model, encoder }] = await Promise.all([
+    readStrategy(inputs.strategy),
+    readHparams(inputs.hparams),
+    openLanguageModel(inputs.weights),
+  ]);
+  const encode = async (split: 'train' | 'validation'): Promise<LanguageRows> =>
+    encodeLanguageRows(await dataset.rows(split), encoder, hparams.max_length);
+  const [train, validation] = [await encode('train'), await encode('validation')];
+  tellBackend(context);
+  tellRows(context, train, hparams.max_length);
+  let perEpoch = 1;
+  let resumedFrom = 0;
+  let predictedBytes = 0;
+  let startMs = performance.now();
+  emit({ type: 'progress', activity: 'starting', done: 0 });
+  const result = await trainLanguageModel({
+    model,
+    train: train.examples,
+    validation: validation.examples,
+    strategy,
+    ...(await openAdapter(model, strategy)),
+    hparams,
+    seed,
+    scratchDir: scratch,
+    onWarning: (message) => {
+      emit({ type: 'log', level: 'warning', message });
+    },
+    takePrefix: makeTakePrefix(hparams, context),
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+    onStart: (start) => {
+      perEpoch = start.totalIterations / hparams.epochs;
+      resumedFrom = start.resumedFrom;
+      startMs = performance.now();
+      if (hparams.precision !== 'float32') emit({ type: 'finding', text: start.precision.reason });
+      predictedBytes = start.memory.totalBytes;
+      tellStart(start, context);
+    },
+    onIteration: ({ iteration, total, loss }) => {
+      const detail = `loss ${loss.toFixed(3)}`;
+      emit({ type: 'progress', activity: 'training', done: iteration, total, unit: 'iterations', detail });
+      emit({ type: 'curve', name: curves.trainingLoss, x: iteration, y: loss });
+    },
+    onEvaluation: ({ iteration, loss }) => {
+      emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
+    },
+  }).catch(throwAsFailure);
+  checkTrainability(result);
+  await writeModel(outputs.trained, {
+    rawConfig: {
+      ...model.rawConfig,
+      joyul: { maxLength: hparams.max_length, tokenizerDigest: encoder.tokenizer.digest },
+    },
+    tensors: [...result.weights.values()],
+    tokenizerFrom: model.path,
+  });
+  if (result.adapter !== undefined)
+    await writeAdapter(join(outputs.trained, 'adapter'), result.adapter, llamaWeightSpecs(model.config), {
+      taskType: 'CAUSAL_LM',
+      baseModel: 'the weights that training started from',
+    });
+  const metricsOf = ({ perplexity }: LanguageEvaluation): Record<string, number> => ({
+    eval_perplexity: perplexity,
+  });
+  await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch, metricsOf });
+  tellMemory(context, predictedBytes);
+  const seconds = (performance.now() - startMs) / 1000;
+  tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
+}

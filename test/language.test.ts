@@ -1,0 +1,169 @@
+import { Rig, makeChatRows, makeMoodRows, writeTinyBert, writeTinyLlama } from '@joyul/testing';
+import type { Finished } from '@joyul/testing';
+import { describe, expect, test } from 'vitest';
+
+const steps = `
+name: numbers
+params: { method: auto, source: chats.jsonl, model: ./tiny }
+steps:
+  prepare:
+    uses: prepare
+    with: { source: "\${{ params.source }}", split: { validation: 0.2, test: 0.2 } }
+  select:
+    uses: select
+    with: { candidates: [{ name: tiny, source: "\${{ params.model }}" }] }
+    inputs: { dataset: prepare.dataset }
+  strategy:
+    uses: strategy
+    with: { method: "\${{ params.method }}", rank: 8, alpha: 16, blocks: 'top:1' }
+    inputs: { dataset: prepare.dataset, model: select.model }
+  hparams:
+    uses: hparams
+    with: { learning_rate: 0.01, epochs: 6 }
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  init:
+    uses: init
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  train:
+    uses: train
+    inputs: { dataset: prepare.dataset, weights: init.weights, strategy: strategy.strategy, hparams: hparams.hparams }
+  evaluate:
+    uses: evaluate
+    with: { generations: 10, max_new_tokens: 8 }
+    inputs: { trained: train.trained, dataset: prepare.dataset }
+  test:
+    uses: test
+    with: { max_questions: 12, max_new_tokens: 8, context: 128, shots: 2, instruction: Say even or odd. }
+    inputs: { trained: train.trained, test: prepare.test, dataset: prepare.dataset, model: select.model }
+  deploy:
+    uses: deploy
+    with: { to: models/numbers }
+    inputs: { trained: train.trained, metrics: test.metrics, dataset: prepare.dataset, model: select.model }
+`;
+
+async function createNumbers(files: Readonly<Record<string, string>> = {}): Promise<Rig> {
+  const rig = await Rig.create();
+  await rig.write({ 'pipeline.yaml': steps, 'chats.jsonl': makeChatRows(150), ...files });
+  await writeTinyLlama(rig.path('tiny'));
+  return rig;
+}
+
+const findingsOf = (result: Finished, stepId: string): string =>
+  result.events
+    .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
+    .map((event) => JSON.stringify(event))
+    .join('\n');
+
+const failureOf = (result: Finished): unknown =>
+  result.events.find((event) => event.kind === 'attempt-failed');
+
+describe('a language model is tuned on conversations', () => {
+  test('by adapters, since the data are few, through all nine steps', async () => {
+    await using rig = await createNumbers();
+    const result = await rig.run();
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'select')).toMatch(/Chose tiny \(0\.0 M weights\): it is the only candidate/);
+    expect(findingsOf(result, 'strategy')).toContain('LoRA (low-rank adapters beside frozen weights)');
+    expect(findingsOf(result, 'init')).toContain('adapters that change nothing yet beside them');
+    const [, tuned = '9', before = '0'] =
+      /Validation loss ([\d.]+) .*; before training ([\d.]+) /.exec(findingsOf(result, 'train')) ?? [];
+    expect(Number(tuned)).toBeLessThan(0.5 * Number(before));
+    expect(findingsOf(result, 'evaluate')).toMatch(/Of 10 answers [\d.]+ % are exactly as expected/);
+    expect(findingsOf(result, 'test')).toMatch(
+      /untuned, 2 similar examples.*untuned, with an instruction|untuned, with an instruction.*untuned, 2 similar examples/,
+    );
+    expect(findingsOf(result, 'deploy')).toContain('adapter/ is the same model as a PEFT adapter');
+    expect(JSON.parse(await rig.read('models/numbers/adapter/adapter_config.json'))).toMatchObject({
+      peft_type: 'LORA',
+      task_type: 'CAUSAL_LM',
+      r: 8,
+    });
+    expect(await rig.read('models/numbers/README.md')).toContain('pipeline_tag: text-generation');
+  });
+
+  test('a second run reuses everything', async () => {
+    await using rig = await createNumbers();
+    await rig.run('--until', 'train');
+    const again = await rig.run('--until', 'train');
+    expect(again.events.some((event) => event.kind === 'attempt-started')).toBe(false);
+  });
+
+  test.each(['full', 'repurpose'])('by method: %s', async (method) => {
+    await using rig = await createNumbers();
+    const result = await rig.run('-s', `method=${method}`, '--until', 'train');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    const trained = method === 'full' ? 'embeddings, layer.0, layer.1, norm' : 'layer.1';
+    expect(findingsOf(result, 'train')).toContain(`(${trained}); digests prove that the rest did not move`);
+  });
+});
+
+test('a language model goes on learning from plain texts', async () => {
+  const lines = Array.from({ length: 60 }, (_, index) =>
+    JSON.stringify({ text: `Number ${index} comes before ${index + 1}.` }),
+  );
+  await using rig = await createNumbers({ 'texts.jsonl': lines.join('\n') });
+  const result = await rig.run('-s', 'source=texts.jsonl', '-s', 'method=full');
+  expect([result.exitCode, result.stderr]).toEqual([0, '']);
+  expect(findingsOf(result, 'train')).toMatch(/of which \d+ \(9\d\.\d %\) are learned/);
+  expect(findingsOf(result, 'test')).toMatch(/Test perplexity [\d.]+, of the untuned model [\d.]+/);
+});
+
+describe('what cannot be learned is refused', () => {
+  test('conversations by an encoder', async () => {
+    await using rig = await createNumbers();
+    await writeTinyBert(rig.path('encoder'));
+    const result = await rig.run('-s', 'model=./encoder', '--until', 'select');
+    expect(result.exitCode).toBe(1);
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'NOT_A_DECODER',
+        message: 'The model is an encoder (bert), but learning conversations and texts needs a decoder.',
+      },
+    });
+  });
+
+  test('labels by a decoder', async () => {
+    await using rig = await createNumbers({ 'rows.csv': makeMoodRows(60) });
+    const result = await rig.run('-s', 'source=rows.csv', '--until', 'select');
+    expect(result.exitCode).toBe(1);
+    expect(failureOf(result)).toMatchObject({ failure: { code: 'NOT_AN_ENCODER' } });
+  });
+
+  test('a new head on features of a language model', async () => {
+    await using rig = await createNumbers();
+    const result = await rig.run('-s', 'method=extract', '--until', 'strategy');
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'NO_FEATURES',
+        message: 'method: extract trains a new head, and a language model gets none.',
+      },
+    });
+  });
+
+  test('replies that the chat template rewrites later', async () => {
+    await using rig = await createNumbers({
+      'chats.jsonl': Array.from({ length: 30 }, (_, index) =>
+        JSON.stringify({
+          messages: [
+            { role: 'user', content: `a${index}` },
+            { role: 'assistant', content: `b${index}` },
+            { role: 'user', content: `c${index}` },
+            { role: 'assistant', content: `d${index}` },
+          ],
+        }),
+      ).join('\n'),
+    });
+    // It shows earlier replies in brackets.
+    const template =
+      "{% for message in messages %}<|{{ message['role'] }}|>{% if loop.last %}{{ message['content'] }}{% else %}[{{ message['content'] }}]{% endif %}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+    await writeTinyLlama(rig.path('tiny'), { template });
+    const result = await rig.run('--until', 'select');
+    expect(result.exitCode).toBe(1);
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'CHAT_TEMPLATE',
+        message: expect.stringContaining("do not fit the model's chat template"),
+      },
+    });
+  });
+});
