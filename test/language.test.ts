@@ -108,6 +108,42 @@ test('a language model goes on learning from plain texts', async () => {
   expect(findingsOf(result, 'test')).toMatch(/Test perplexity [\d.]+, of the untuned model [\d.]+/);
 });
 
+test('a stage on unlabelled texts comes before the labelled one', async () => {
+  const texts = Array.from({ length: 60 }, (_, index) =>
+    JSON.stringify({ text: `n${index * 7} is a number` }),
+  );
+  const stages = steps
+    .replace(
+      '{ source: "${{ params.source }}",',
+      '{ source: "${{ params.source }}", unlabelled: texts.jsonl,',
+    )
+    .replace(
+      '  init:\n    uses: init\n',
+      `  read:
+    uses: init
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  reading:
+    uses: train
+    with: { data: unlabelled }
+    inputs: { dataset: prepare.dataset, weights: read.weights, strategy: strategy.strategy, hparams: hparams.hparams }
+  init:
+    uses: init
+`,
+    )
+    .replace(
+      'init\n    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }\n  train',
+      'init\n    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy, earlier: reading.trained }\n  train',
+    );
+  await using rig = await createNumbers({ 'texts.jsonl': texts.join('\n'), 'pipeline.yaml': stages });
+  const result = await rig.run('-s', 'method=full', '--until', 'train');
+  expect([result.exitCode, result.stderr]).toEqual([0, '']);
+  expect(findingsOf(result, 'reading')).toMatch(
+    /57 training texts have \d+ tokens, of which \d+ \(9\d\.\d %\) are learned/,
+  );
+  expect(findingsOf(result, 'init')).toContain('Every layer starts from what an earlier stage trained');
+  expect(findingsOf(result, 'train')).toContain('Validation loss');
+});
+
 describe('what cannot be learned is refused', () => {
   test('conversations by an encoder', async () => {
     await using rig = await createNumbers();

@@ -27,7 +27,10 @@ export interface Tokenizer {
   encodePlain(text: string): readonly number[];
   /** Tokens of a whole text, with the model's own. */
   countTokens(text: string): number;
+  /** The text of tokens, without special ones. */
   decode(ids: readonly number[]): string;
+  /** The text of tokens, special ones and all. */
+  decodeAll(ids: readonly number[]): string;
 }
 
 /** Where a long text is cut first, in characters for each token wanted: few words have so many characters a token. */
@@ -102,6 +105,8 @@ export async function openTokenizer(from: string | ReadonlyMap<string, string>):
       ? undefined
       : tokenizer.token_to_id(typeof token === 'string' ? token : token.content);
   const added = findAdded(tokenizer);
+  const decode = (ids: readonly number[], skipsSpecial: boolean): string =>
+    ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: skipsSpecial });
   return {
     digest: createHash('sha256').update(content).update('\0').update(settings).digest('hex'),
     padId: idOf(config.pad_token ?? '[PAD]') ?? 0,
@@ -124,6 +129,7 @@ export async function openTokenizer(from: string | ReadonlyMap<string, string>):
     },
     encodePlain: (text) => tokenizer.encode(evenCase(text), { add_special_tokens: false }).ids,
     countTokens: (text) => encodeAll(text).length,
-    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
+    decode: (ids) => decode(ids, true),
+    decodeAll: (ids) => decode(ids, false),
   };
 }

@@ -38,7 +38,16 @@ export default defineStep({
   revision: 2,
   summary: 'Makes the starting weights: pretrained, with top layers or everything drawn anew, and a head.',
   params,
-  inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },
+  inputs: {
+    dataset: { type: 'dataset' },
+    model: { type: 'base-model' },
+    strategy: { type: 'strategy' },
+    earlier: {
+      type: 'trained-model',
+      optional: true,
+      summary: 'A model that an earlier stage trained, to go on from in place of the base model.',
+    },
+  },
   outputs: { weights: { type: 'weights' } },
   usesTensors: true,
   async run(context) {

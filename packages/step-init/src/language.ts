@@ -24,7 +24,7 @@ function chooseDrawn(model: LlamaFolder, { params }: Context): ReadonlySet<strin
 /** Makes and writes the starting weights of a language model. */
 export async function initLanguageModel(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
-  const { model } = await openLanguageModel(inputs.model);
+  const { model } = await openLanguageModel(inputs.earlier ?? inputs.model);
   const drawn = chooseDrawn(model, context);
   const isDrawn = (name: string): boolean => drawn.has(blockOf(name) ?? '');
   const specs = llamaWeightSpecs(model.config);
@@ -56,7 +56,7 @@ export async function initLanguageModel(context: Context): Promise<void> {
     params.from === 'random'
       ? 'Every layer is drawn anew'
       : drawn.size === 0
-        ? 'Every layer starts from pretrained weights'
+        ? `Every layer starts from ${inputs.earlier === undefined ? 'pretrained weights' : 'what an earlier stage trained'}`
         : `${drawn.size} top layer${drawn.size === 1 ? '' : 's'} drawn anew, the rest pretrained`;
   const beside = adapters === undefined ? '' : '; adapters that change nothing yet beside them';
   emit({ type: 'finding', weight: 'headline', text: `${body}${beside}.` });

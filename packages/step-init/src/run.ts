@@ -20,6 +20,7 @@ type Ports = {
   readonly dataset: { readonly type: 'dataset' };
   readonly model: { readonly type: 'base-model' };
   readonly strategy: { readonly type: 'strategy' };
+  readonly earlier: { readonly type: 'trained-model'; readonly optional: true };
 };
 /** What the step's files use of its context. */
 export type Context = StepContext<InitParams, Ports, { readonly weights: { readonly type: 'weights' } }>;
@@ -81,7 +82,7 @@ export async function runInit(context: Context): Promise<void> {
 
 async function initClassifier(labels: readonly string[], context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
-  const model = await openEncoder(inputs.model);
+  const model = await openEncoder(inputs.earlier ?? inputs.model);
   const { layers } = model.config;
   if (params.reinit_top_layers > layers) {
     throw new StepFailure(
@@ -137,7 +138,7 @@ async function initClassifier(labels: readonly string[], context: Context): Prom
     params.from === 'random'
       ? 'Every layer is drawn anew'
       : drawn.size === 0
-        ? 'Every layer starts from pretrained weights'
+        ? `Every layer starts from ${inputs.earlier === undefined ? 'pretrained weights' : 'what an earlier stage trained'}`
         : `${drawn.size} top layer${drawn.size === 1 ? '' : 's'} drawn anew, the rest pretrained`;
   const top =
     params.head === 'probe' ? 'the head from a linear probe on frozen features' : 'the head at random';

@@ -80,13 +80,17 @@ export function settleLabels(all: readonly RawRow[], params: PrepareParams): Lab
     throw new StepFailure('MIXED_SHAPES', 'Some rows are conversations and others are texts.', {
       help: 'Prepare them in two steps.',
     });
-  if (params.format === 'chat' && chats.length < all.length)
-    throw new StepFailure('NOT_CHAT', 'The rows are no conversations, which format: chat asks for.', {
-      help: 'Write rows such as {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}.',
-    });
   const base = { rows: all, unlabelled: [], dropped: {}, findings: [] };
   if (chats.length > 0) return { ...base, task: 'chat' };
   const isLabelled = all.some((row) => row.label !== undefined);
+  if (params.format === 'chat' && !isLabelled)
+    throw new StepFailure(
+      'NOT_CHAT',
+      'The rows are neither conversations nor labelled texts, of which format: chat makes some.',
+      {
+        help: 'Write rows such as {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}, or set fields.label to the field that holds the answer.',
+      },
+    );
   if (params.format === 'text')
     return { ...base, task: 'text', rows: all.map(({ label: _, ...row }) => row) };
   if (!isLabelled) {
@@ -98,6 +102,7 @@ export function settleLabels(all: readonly RawRow[], params: PrepareParams): Lab
   }
   const settled = settleMissing(rename(all, params.labels), params);
   refuseTwins(settled.rows);
+  if (params.format === 'chat') return { ...settled, task: 'chat' };
   const [only, ...others] = countLabels(settled.rows);
   if (only !== undefined && others.length === 0)
     throw new StepFailure(

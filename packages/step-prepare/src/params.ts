@@ -27,8 +27,14 @@ export const paramsSchema = Type.Object(
     format: choice(
       ['auto', 'classification', 'text', 'chat', 'email', 'csv', 'jsonl', 'json'],
       'auto',
-      'What a row is: detected from file names and fields, or one of these.',
+      'What a row is: detected from file names and fields, or one of these. chat makes conversations of labelled texts: the text is asked about, and the label is the answer.',
     ),
+    question: Type.String({
+      pattern: '\\{text\\}',
+      default: '{text}',
+      description: 'For format: chat with labelled texts: what the user asks; {text} stands for the text.',
+      examples: ['Which intent has this message?\n{text}'],
+    }),
     fields: Type.Object(
       {
         text: field('The field that holds the text; the default is the first of text, sentence, content, …'),

@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DatasetHeader, QualityReport, RawRow, Row, SplitName } from '@joyul/data';
+import type { ChatMessage, DatasetHeader, QualityReport, RawRow, Row, SplitName } from '@joyul/data';
 import {
   checkQuality,
   cleanRows,
   countLabels,
   digestRows,
   duplicateKey,
+  formatConversation,
   formatQuality,
   idOf,
   sampleIndices,
@@ -27,14 +28,25 @@ import type { Context } from './references.ts';
 import { listOf } from './references.ts';
 import { reportRun } from './report-run.ts';
 
+/** A labelled text as a conversation: it is asked about, and the label is the answer. */
+const converse = (text: string, label: string, question: string): readonly ChatMessage[] => [
+  { role: 'user', content: question.replace('{text}', () => text) },
+  { role: 'assistant', content: label },
+];
+
 /** Finished rows have unique ids; a repeated one gets a number. */
-function finish(rows: readonly RawRow[], taken: Map<string, number>): Row[] {
-  return rows.map((row) => {
+function finish(rows: readonly RawRow[], taken: Map<string, number>, question?: string): Row[] {
+  return rows.map((row): Row => {
     const wanted = row.id ?? idOf(row.text, row.label);
     const count = taken.get(wanted) ?? 0;
     taken.set(wanted, count + 1);
+    const id = count === 0 ? wanted : `${wanted}-${count + 1}`;
+    if (question !== undefined && row.messages === undefined && row.label !== undefined) {
+      const messages = converse(row.text, row.label, question);
+      return { id, text: formatConversation(messages), messages };
+    }
     return {
-      id: count === 0 ? wanted : `${wanted}-${count + 1}`,
+      id,
       text: row.text,
       ...(row.label === undefined ? {} : { label: row.label }),
       ...(row.messages === undefined ? {} : { messages: row.messages }),
@@ -124,6 +136,7 @@ export async function prepare(
     finish(
       assigned.rows.filter((_, index) => assigned.splits[index] === split),
       ids,
+      ...(labelled.task === 'chat' ? [params.question] : []),
     );
   const splits = {
     train: rowsOf('train'),
@@ -143,7 +156,7 @@ export async function prepare(
   const header: DatasetHeader = {
     version: 1,
     task: labelled.task,
-    labels: report.classes.map((item) => item.label),
+    labels: labelled.task === 'classification' ? report.classes.map((item) => item.label) : [],
     splits: sizes,
     source: report.sources.join(', '),
     digest: digestRows({ ...splits, test }),

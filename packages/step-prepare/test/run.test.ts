@@ -369,3 +369,31 @@ test('the report of the run has a headline, the leakage verdict and a table of c
   ]);
   expect(markdown).toContain('| even | 40 | 5 | 5 |');
 });
+
+describe('labelled texts as conversations', () => {
+  test('are asked about as `question` says, and answered with their label', async () => {
+    const result = await prepare(
+      { 'a.csv': makeCsv(30) },
+      { source: 'a.csv', format: 'chat', question: 'Even or odd?\n{text}' },
+    );
+    expect(result.header).toMatchObject({
+      task: 'chat',
+      labels: [],
+      splits: { train: 48, validation: 6, test: 6 },
+    });
+    const [row] = result.train;
+    const [asked, answered] = row?.messages ?? [];
+    expect(asked).toMatchObject({ role: 'user', content: expect.stringMatching(/^Even or odd\?\n/) });
+    expect(['even', 'odd']).toContain(answered?.content);
+    expect(row).not.toHaveProperty('label');
+  });
+
+  test('that have no label cannot be made', async () => {
+    await expect(
+      prepare({ 'a.csv': 'text\none\ntwo\n' }, { source: 'a.csv', format: 'chat' }),
+    ).rejects.toMatchObject({
+      code: 'NOT_CHAT',
+      message: 'The rows are neither conversations nor labelled texts, of which format: chat makes some.',
+    });
+  });
+});

@@ -5,6 +5,7 @@ import { chooseBackend, choosePrecision } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { TrainingError, findPrefixObstacle } from '@joyul/training';
+import type { TrainParams } from './index.ts';
 import type { EvaluationPoint, Hparams, LoopOptions, Strategy, TrainResult } from '@joyul/training';
 
 type Ports = {
@@ -14,7 +15,11 @@ type Ports = {
   readonly hparams: { readonly type: 'hparams' };
 };
 /** What the step's files use of its context. */
-export type Context = StepContext<unknown, Ports, { readonly trained: { readonly type: 'trained-model' } }>;
+export type Context = StepContext<
+  TrainParams,
+  Ports,
+  { readonly trained: { readonly type: 'trained-model' } }
+>;
 
 /** A share in words. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -1,7 +1,19 @@
 import { Type } from '@sinclair/typebox';
 import { defineStep } from '@joyul/plugin-api';
 
-const params = Type.Object({}, { additionalProperties: false });
+const params = Type.Object(
+  {
+    data: Type.Union([Type.Literal('labelled'), Type.Literal('unlabelled')], {
+      default: 'labelled',
+      description:
+        'unlabelled trains a language model on the unlabelled texts of the data set, of which a twentieth is kept aside for validation; for a stage before the labelled one.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** The params of the train step. */
+export type TrainParams = (typeof params)['static'];
 
 /** Trains. */
 export default defineStep({

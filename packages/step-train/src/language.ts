@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import type { Dataset } from '@joyul/data';
+import { makeRandom, shuffle } from '@joyul/data';
+import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
 import type { Adapter, LlamaFolder } from '@joyul/models';
 import {
@@ -64,6 +65,32 @@ function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength
   });
 }
 
+/** Shows of a few rows what is only read and what is learned, special tokens and all. */
+function tellMasks(
+  { emit }: Pick<Context, 'emit'>,
+  { examples }: LanguageRows,
+  { tokenizer }: LanguageEncoder,
+): void {
+  const show = (ids: readonly number[]): string => {
+    const text = tokenizer.decodeAll(ids).replaceAll('\n', '⏎');
+    return text.length > 160 ? `${text.slice(0, 60)} … ${text.slice(-90)}` : text;
+  };
+  emit({
+    type: 'table',
+    title: 'What is learned, in three training rows',
+    columns: ['only read', 'learned'],
+    rows: examples
+      .slice(0, 3)
+      .map(({ ids, labels }) => [
+        show([...ids].filter((_, at) => labels[at] === ignored)),
+        show([...ids].filter((_, at) => labels[at] !== ignored)),
+      ]),
+  });
+}
+
+/** The label that does not count. */
+const ignored = -100;
+
 function tellStart(start: LanguageTrainingStart, { emit }: Pick<Context, 'emit'>): void {
   const { layout, memory, resumedFrom, before } = start;
   emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
@@ -109,6 +136,22 @@ function tell(context: Context, strategy: Strategy, result: LanguageTrainResult,
   });
 }
 
+/** What is trained on and what judges: the labelled splits, or the unlabelled texts with a twentieth kept aside. */
+async function chooseRows(
+  dataset: Dataset,
+  { params, seed }: Context,
+): Promise<Readonly<Record<'train' | 'validation', readonly Row[]>>> {
+  if (params.data === 'labelled')
+    return { train: await dataset.rows('train'), validation: await dataset.rows('validation') };
+  const rows = shuffle(await dataset.rows('unlabelled'), makeRandom(seed));
+  if (rows.length < 2)
+    throw new StepFailure('NO_ROWS', `The data set has ${rows.length} unlabelled texts.`, {
+      help: 'Give prepare some: unlabelled: PATH.',
+    });
+  const aside = Math.ceil(rows.length / 20);
+  return { train: rows.slice(aside), validation: rows.slice(0, aside) };
+}
+
 /** Trains a language model and writes it. */
 export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -117,11 +160,12 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     readHparams(inputs.hparams),
     openLanguageModel(inputs.weights),
   ]);
-  const encode = async (split: 'train' | 'validation'): Promise<LanguageRows> =>
-    encodeLanguageRows(await dataset.rows(split), encoder, hparams.max_length);
-  const [train, validation] = [await encode('train'), await encode('validation')];
+  const rows = await chooseRows(dataset, context);
+  const train = encodeLanguageRows(rows.train, encoder, hparams.max_length);
+  const validation = encodeLanguageRows(rows.validation, encoder, hparams.max_length);
   tellBackend(context);
   tellRows(context, train, hparams.max_length);
+  tellMasks(context, train, encoder);
   let perEpoch = 1;
   let resumedFrom = 0;
   let predictedBytes = 0;

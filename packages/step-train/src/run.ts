@@ -1,3 +1,4 @@
+import { StepFailure } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
 import type { Dataset } from '@joyul/data';
 import { writeModel } from '@joyul/models';
@@ -142,6 +143,14 @@ export async function runTrain(context: Context): Promise<void> {
 }
 
 async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
+  if (context.params.data === 'unlabelled')
+    throw new StepFailure(
+      'NOT_A_DECODER',
+      'An encoder with a head learns nothing from unlabelled texts here.',
+      {
+        help: 'Take `data: unlabelled` out, or train a language model: format: chat or text in prepare.',
+      },
+    );
   const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
   const { strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;

@@ -40,11 +40,26 @@ export function readJsonLines(file: string, text: string): JsonRecords {
   );
 }
 
-/** The objects of a file that is one array, each parsed on its own so that it keeps its line. */
-export function readJsonArray(file: string, text: string): JsonRecords {
-  const pieces = splitArray(text.replace(/^\uFEFF/, ''));
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The objects of a file that is one array, each parsed on its own so that it keeps its line; a file that is one object
+ * is one record, as in folders with a file for each text.
+ */
+export function readJsonArray(file: string, given: string): JsonRecords {
+  const text = given.replace(/^\uFEFF/, '');
+  if (/^\s*\{/.test(text) && isJson(text)) return sortOut([parseRecord(file, 1, text)]);
+  const pieces = splitArray(text);
   if (pieces === undefined) {
-    const message = 'This file must hold one JSON array of objects, or one object a line as .jsonl.';
+    const message =
+      'This file must hold one JSON array of objects, one object, or one object a line as .jsonl.';
     return { records: [], problems: [{ file, line: 1, message }] };
   }
   return sortOut(pieces.map((piece) => parseRecord(file, piece.line, piece.content)));

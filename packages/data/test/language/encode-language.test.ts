@@ -19,6 +19,7 @@ const tokenizer: Tokenizer = {
   encodePlain: (text) => tokensOf(text).map((token) => marks[token] ?? token.charCodeAt(0)),
   countTokens: (text) => tokensOf(text).length,
   decode: () => '',
+  decodeAll: () => '',
 };
 
 const open = async (template = chatml): Promise<LanguageEncoder> =>

@@ -78,9 +78,15 @@ test('a JSON array keeps the line of every row, whatever is inside strings', () 
   expect(problems).toEqual([{ file: 'a.json', line: 5, message: 'A row must be a JSON object, but is 7.' }]);
 });
 
-test('JSON that is no array is refused', () => {
-  const message = 'This file must hold one JSON array of objects, or one object a line as .jsonl.';
-  for (const text of ['{"a": 1}', '[{"a": 1}', '[] trailing'])
+test('JSON that is one object is one row', () => {
+  const { rows, problems } = readJsonRows('a.json', '{\n  "text": "a",\n  "label": "x"\n}\n');
+  expect([rows, problems]).toMatchObject([[{ text: 'a', label: 'x', place: { file: 'a.json', line: 1 } }], []]);
+});
+
+test('JSON that is neither an array nor one object is refused', () => {
+  const message =
+    'This file must hold one JSON array of objects, one object, or one object a line as .jsonl.';
+  for (const text of ['{"a": 1} {"a": 2}', '[{"a": 1}', '[] trailing'])
     expect(readJsonRows('a.json', text).problems).toEqual([{ file: 'a.json', line: 1, message }]);
 });
 
