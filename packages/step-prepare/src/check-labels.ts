@@ -83,14 +83,11 @@ export function settleLabels(all: readonly RawRow[], params: PrepareParams): Lab
   const base = { rows: all, unlabelled: [], dropped: {}, findings: [] };
   if (chats.length > 0) return { ...base, task: 'chat' };
   const isLabelled = all.some((row) => row.label !== undefined);
-  if (params.format === 'chat' && !isLabelled)
-    throw new StepFailure(
-      'NOT_CHAT',
-      'The rows are neither conversations nor labelled texts, of which format: chat makes some.',
-      {
-        help: 'Write rows such as {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}, or set fields.label to the field that holds the answer.',
-      },
-    );
+  const asksOfLabels = params.question !== undefined && isLabelled;
+  if (params.format === 'chat' && !asksOfLabels)
+    throw new StepFailure('NOT_CHAT', 'The rows are no conversations, which format: chat asks for.', {
+      help: 'Write rows such as {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}, or set `question` to make conversations of labelled texts.',
+    });
   if (params.format === 'text')
     return { ...base, task: 'text', rows: all.map(({ label: _, ...row }) => row) };
   if (!isLabelled) {
@@ -102,7 +99,7 @@ export function settleLabels(all: readonly RawRow[], params: PrepareParams): Lab
   }
   const settled = settleMissing(rename(all, params.labels), params);
   refuseTwins(settled.rows);
-  if (params.format === 'chat') return { ...settled, task: 'chat' };
+  if (asksOfLabels) return { ...settled, task: 'chat' };
   const [only, ...others] = countLabels(settled.rows);
   if (only !== undefined && others.length === 0)
     throw new StepFailure(

@@ -27,14 +27,16 @@ export const paramsSchema = Type.Object(
     format: choice(
       ['auto', 'classification', 'text', 'chat', 'email', 'csv', 'jsonl', 'json'],
       'auto',
-      'What a row is: detected from file names and fields, or one of these. chat makes conversations of labelled texts: the text is asked about, and the label is the answer.',
+      'What a row is: detected from file names and fields, or one of these.',
     ),
-    question: Type.String({
-      pattern: '\\{text\\}',
-      default: '{text}',
-      description: 'For format: chat with labelled texts: what the user asks; {text} stands for the text.',
-      examples: ['Which intent has this message?\n{text}'],
-    }),
+    question: Type.Optional(
+      Type.String({
+        pattern: '\\{text\\}',
+        description:
+          'Makes conversations of labelled texts, for a language model: what the user asks, where {text} stands for the text; the label is the answer.',
+        examples: ['Which intent has this message?\n{text}'],
+      }),
+    ),
     fields: Type.Object(
       {
         text: field('The field that holds the text; the default is the first of text, sentence, content, …'),

@@ -136,7 +136,7 @@ export async function prepare(
     finish(
       assigned.rows.filter((_, index) => assigned.splits[index] === split),
       ids,
-      ...(labelled.task === 'chat' ? [params.question] : []),
+      params.question,
     );
   const splits = {
     train: rowsOf('train'),

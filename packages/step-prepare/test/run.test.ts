@@ -374,7 +374,7 @@ describe('labelled texts as conversations', () => {
   test('are asked about as `question` says, and answered with their label', async () => {
     const result = await prepare(
       { 'a.csv': makeCsv(30) },
-      { source: 'a.csv', format: 'chat', question: 'Even or odd?\n{text}' },
+      { source: 'a.csv', question: 'Even or odd?\n{text}' },
     );
     expect(result.header).toMatchObject({
       task: 'chat',
@@ -388,12 +388,12 @@ describe('labelled texts as conversations', () => {
     expect(row).not.toHaveProperty('label');
   });
 
-  test('that have no label cannot be made', async () => {
+  test('need a question where format asks for conversations', async () => {
     await expect(
-      prepare({ 'a.csv': 'text\none\ntwo\n' }, { source: 'a.csv', format: 'chat' }),
+      prepare({ 'a.csv': makeCsv(30) }, { source: 'a.csv', format: 'chat' }),
     ).rejects.toMatchObject({
       code: 'NOT_CHAT',
-      message: 'The rows are neither conversations nor labelled texts, of which format: chat makes some.',
+      message: 'The rows are no conversations, which format: chat asks for.',
     });
   });
 });
