@@ -80,7 +80,10 @@ test('a JSON array keeps the line of every row, whatever is inside strings', () 
 
 test('JSON that is one object is one row', () => {
   const { rows, problems } = readJsonRows('a.json', '{\n  "text": "a",\n  "label": "x"\n}\n');
-  expect([rows, problems]).toMatchObject([[{ text: 'a', label: 'x', place: { file: 'a.json', line: 1 } }], []]);
+  expect([rows, problems]).toMatchObject([
+    [{ text: 'a', label: 'x', place: { file: 'a.json', line: 1 } }],
+    [],
+  ]);
 });
 
 test('JSON that is neither an array nor one object is refused', () => {
