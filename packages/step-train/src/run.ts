@@ -142,7 +142,8 @@ export async function runTrain(context: Context): Promise<void> {
   await (dataset.header.task === 'classification' ? trainOnLabels : trainLanguage)(dataset, context);
 }
 
-async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
+/** An encoder with a head has nothing to learn from texts alone. */
+function requireLabels(context: Context): void {
   if (context.params.data === 'unlabelled')
     throw new StepFailure(
       'NOT_A_DECODER',
@@ -151,6 +152,10 @@ async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> 
         help: 'Take `data: unlabelled` out, or train a language model: format: chat or text in prepare.',
       },
     );
+}
+
+async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
+  requireLabels(context);
   const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
   const { strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;
