@@ -139,7 +139,9 @@ async function readInputs({ inputs }: Pick<Context, 'inputs'>): Promise<{
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const dataset = await readDataset(context.inputs.dataset);
-  await (dataset.header.task === 'classification' ? trainOnLabels : trainLanguage)(dataset, context);
+  if (dataset.header.task !== 'classification') return trainLanguage(dataset, context);
+  requireLabels(context);
+  return trainOnLabels(dataset, context);
 }
 
 /** An encoder with a head has nothing to learn from texts alone. */
@@ -155,7 +157,6 @@ function requireLabels(context: Context): void {
 }
 
 async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
-  requireLabels(context);
   const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
   const { strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;
