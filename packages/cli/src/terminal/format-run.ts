@@ -68,6 +68,24 @@ const cellText = (value: unknown): string =>
         ? ''
         : JSON.stringify(value);
 
+/** Below this a cell says nothing. */
+const leastWidth = 8;
+
+/** Widths of columns that fit, with two blanks between them: the widest give way first, down to one width for all of them. */
+function fitWidths(widths: readonly number[], width: number): readonly number[] {
+  const room = width - 2 * (widths.length - 1);
+  const taken = (most: number): number => widths.reduce((sum, own) => sum + Math.min(own, most), 0);
+  let most = Math.max(leastWidth, ...widths);
+  while (most > leastWidth && taken(most) > room) most--;
+  let rest = Math.max(0, room - taken(most));
+  return widths.map((own) => {
+    // What equal widths leave over goes to the first that are cut.
+    const more = own > most && rest > 0 ? 1 : 0;
+    rest -= more;
+    return Math.min(own, most) + more;
+  });
+}
+
 /** A table with aligned columns; numbers stand to the right, long cells are cut. */
 export function formatTable(
   columns: readonly string[],
@@ -76,10 +94,10 @@ export function formatTable(
   width: number,
 ): readonly string[] {
   const texts = [columns, ...rows.map((row) => columns.map((_, index) => cellText(row[index])))];
-  const widths = columns.map((_, index) => Math.max(...texts.map((row) => widthOf(row[index] ?? ''))));
-  const over = widths.reduce((sum, value) => sum + value + 2, 0) - width;
-  const widest = widths.indexOf(Math.max(...widths));
-  if (over > 0) widths[widest] = Math.max(8, (widths[widest] ?? 0) - over);
+  const widths = fitWidths(
+    columns.map((_, index) => Math.max(...texts.map((row) => widthOf(row[index] ?? '')))),
+    width,
+  );
   const isNumber = columns.map(
     (_, index) =>
       rows.length > 0 && rows.every((row) => typeof row[index] === 'number' || row[index] === null),
