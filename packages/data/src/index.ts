@@ -6,7 +6,7 @@ export { findLeaks, groupRows } from './groups.ts';
 export type { Leak, RowGroups } from './groups.ts';
 export { ChatTemplateError, openChatTemplate } from './language/chat-template.ts';
 export type { ChatTemplate } from './language/chat-template.ts';
-export { makeLanguageEncoder } from './language/encode-language.ts';
+export { ignoredLabel, makeLanguageEncoder } from './language/encode-language.ts';
 export type { EncodedLanguage, LanguageEncoder } from './language/encode-language.ts';
 export { countLabels, findLabelTwins, findUnlearnableLabels } from './labels.ts';
 export type { LabelGap, LabelTwins } from './labels.ts';

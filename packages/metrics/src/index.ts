@@ -16,3 +16,4 @@ export { denseMatrix, fitLogistic, predictLinear, sparseMatrix } from './logisti
 export type { LinearClassifier, Matrix } from './logistic.ts';
 export { crossValidateProbe, fitProbe, foldProbe, nearestNeighbours } from './probes.ts';
 export type { Probe } from './probes.ts';
+export { SimilarTexts } from './similar-texts.ts';

@@ -1,19 +1,21 @@
 /** Ways to get answers: the tuned model, and prompts for the untuned one. */
 import type { ChatMessage, Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { bootstrapInterval, scoreAnswer } from '@joyul/metrics';
+import { SimilarTexts, bootstrapInterval, scoreAnswer } from '@joyul/metrics';
 import type { AnswerScores, Interval } from '@joyul/metrics';
 import { answerQuestions, openGenerator, questionsOf } from '@joyul/training';
 import type { Answer, AnswerOptions, Generator, LanguageModel, Question } from '@joyul/training';
 import { perturbations } from './perturb.ts';
-import { SimilarExamples } from './similar-examples.ts';
 import type { Context } from './context.ts';
+
+/** Turns a question into what a model is asked. */
+type Ask = NonNullable<AnswerOptions['ask']>;
 
 /** One way to get answers: the tuned model, or the untuned one with a prompt. */
 export interface Way {
   readonly name: string;
   readonly model: 'tuned' | 'base';
-  readonly ask?: AnswerOptions['ask'];
+  readonly ask?: Ask;
 }
 
 /** A way on the test questions. */
@@ -40,41 +42,41 @@ export const metricNames: Readonly<Record<Metric, string>> = {
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-const withInstruction = (messages: readonly ChatMessage[], instruction: string): readonly ChatMessage[] =>
-  instruction === '' ? messages : [{ role: 'system', content: instruction }, ...messages.filter(({ role }) => role !== 'system')]; // prettier-ignore
+const isSystem = ({ role }: ChatMessage): boolean => role === 'system';
+const isTurn = (message: ChatMessage): boolean => !isSystem(message);
+const lastOf = (messages: readonly ChatMessage[]): string => messages.at(-1)?.content ?? '';
+
+/** With an instruction in the place of what the system says, where there is one. */
+const instruct = (messages: readonly ChatMessage[], instruction: string): readonly ChatMessage[] =>
+  instruction === '' ? messages : [{ role: 'system', content: instruction }, ...messages.filter(isTurn)];
+
+/** Shows the most similar training examples before the question, the most similar next to it, where models heed it most. */
+function showExamples(train: readonly Row[], { instruction, shots }: Context['params']): Ask {
+  const examples = questionsOf(train);
+  const similar = new SimilarTexts(examples.map(({ messages }) => lastOf(messages)));
+  return ({ messages }) => {
+    const shown = similar.find(lastOf(messages), shots).flatMap((index): readonly ChatMessage[] => {
+      const example = examples[index];
+      if (example === undefined) return [];
+      return [...example.messages.filter(isTurn), { role: 'assistant', content: example.expected }];
+    });
+    return instruct([...messages.filter(isSystem), ...shown, ...messages.filter(isTurn)], instruction);
+  };
+}
 
 /** The tuned model, and prompts for the untuned one: the bare question, an instruction, similar examples before it. */
 export function listWays(train: readonly Row[], { params }: Context): readonly Way[] {
-  const examples = questionsOf(train);
-  const similar = new SimilarExamples(examples.map(({ messages }) => messages.at(-1)?.content ?? ''));
   const { instruction, shots } = params;
-  const askWithExamples: Way['ask'] = ({ messages }) => {
-    const question = messages.at(-1)?.content ?? '';
-    const shown = similar.find(question, shots).flatMap((index): ChatMessage[] => {
-      const example = examples[index];
-      if (example === undefined) return [];
-      return [...example.messages.filter(({ role }) => role !== 'system'), { role: 'assistant', content: example.expected }];
-    }); // prettier-ignore
-    const system = messages.filter(({ role }) => role === 'system');
-    const rest = messages.filter(({ role }) => role !== 'system');
-    return withInstruction([...system, ...shown, ...rest], instruction);
-  };
-  return [
+  const ways: Way[] = [
     { name: 'this model', model: 'tuned' },
     { name: 'untuned, the bare question', model: 'base' },
-    ...(instruction === ''
-      ? []
-      : [
-          {
-            name: 'untuned, with an instruction',
-            model: 'base' as const,
-            ask: ({ messages }: Question) => withInstruction(messages, instruction),
-          },
-        ]),
-    ...(shots === 0
-      ? []
-      : [{ name: `untuned, ${shots} similar examples`, model: 'base' as const, ask: askWithExamples }]),
   ];
+  const prompt = (name: string, ask: Ask): void => {
+    ways.push({ name: `untuned, ${name}`, model: 'base', ask });
+  };
+  if (instruction !== '') prompt('with an instruction', ({ messages }) => instruct(messages, instruction));
+  if (shots > 0) prompt(`${shots} similar examples`, showExamples(train, params));
+  return ways;
 }
 
 /** What all ways gave, the tuned model's first. */
@@ -102,11 +104,7 @@ class Asker {
     return new Asker(language, generator, context);
   }
 
-  async ask(
-    name: string,
-    questions: readonly Question[],
-    ask: AnswerOptions['ask'],
-  ): Promise<readonly Answer[]> {
+  async ask(name: string, questions: readonly Question[], ask: Ask | undefined): Promise<readonly Answer[]> {
     const { params, emit } = this.#context;
     const activity = `answering (${name})`;
     return answerQuestions(this.#generator, this.#language.encoder, questions, {

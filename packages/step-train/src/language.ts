@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import { makeRandom, shuffle } from '@joyul/data';
+import { ignoredLabel, makeRandom, shuffle } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
 import type { Adapter, LlamaFolder } from '@joyul/models';
@@ -82,14 +82,11 @@ function tellMasks(
     rows: examples
       .slice(0, 3)
       .map(({ ids, labels }) => [
-        show([...ids].filter((_, at) => labels[at] === ignored)),
-        show([...ids].filter((_, at) => labels[at] !== ignored)),
+        show([...ids].filter((_, at) => labels[at] === ignoredLabel)),
+        show([...ids].filter((_, at) => labels[at] !== ignoredLabel)),
       ]),
   });
 }
-
-/** The label that does not count. */
-const ignored = -100;
 
 function tellStart(start: LanguageTrainingStart, { emit }: Pick<Context, 'emit'>): void {
   const { layout, memory, resumedFrom, before } = start;

@@ -37,7 +37,7 @@ export function createTensorflowSession(binding: Binding, program: Program, opti
     const isBool = tensor.dtype === 'bool';
     return binding.createTensor(
       [...tensor.shape],
-      dtypeNumbers[tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype],
+      dtypeNumbers[tensor.dtype],
       isBool ? Uint8Array.from(data, (item) => (item === 0 ? 0 : 1)) : data,
     );
   };

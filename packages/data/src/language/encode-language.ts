@@ -30,7 +30,8 @@ export interface LanguageEncoder {
   encodeText(text: string, maxLength: number): readonly EncodedLanguage[];
 }
 
-const ignored = -100;
+/** The label of a token that is not learned, as in PyTorch. */
+export const ignoredLabel = -100;
 
 /** Which part of a conversation's text a turn is, and whether it is learned. */
 interface Segment {
@@ -64,9 +65,9 @@ function divide(template: ChatTemplate, messages: readonly ChatMessage[]): reado
 
 /** Learned up to the token that ends the reply: what the template writes behind it is never generated. */
 function labelsOf(ids: readonly number[], isLearned: boolean, endId: number): readonly number[] {
-  if (!isLearned) return ids.map(() => ignored);
+  if (!isLearned) return ids.map(() => ignoredLabel);
   const end = ids.lastIndexOf(endId);
-  return ids.map((id, at) => (end !== -1 && at > end ? ignored : id));
+  return ids.map((id, at) => (end !== -1 && at > end ? ignoredLabel : id));
 }
 
 /** Makes an encoder of a model's tokenizer and chat template; a model without one reads plain texts only. */

@@ -1,3 +1,4 @@
+import { ignoredLabel } from '@joyul/data';
 import type { Encoded } from '../batches.ts';
 import type { LanguageShape } from './language-program.ts';
 
@@ -14,12 +15,9 @@ export interface LanguageBatch {
   readonly shape: LanguageShape;
 }
 
-/** The label that does not count. */
-export const ignored = -100;
-
 /** Tokens that are predicted: every label but the first, which has nothing before it. */
 export const countTargets = ({ labels }: LanguageExample): number =>
-  labels.reduce((sum, label, index) => sum + Number(index > 0 && label !== ignored), 0);
+  labels.reduce((sum, label, index) => sum + Number(index > 0 && label !== ignoredLabel), 0);
 
 /** Where tokens are that are followed by a target, and these; filled up to the shape with targets that do not count. */
 function chooseTargets(
@@ -27,10 +25,10 @@ function chooseTargets(
   targets: number,
 ): { readonly rows: Int32Array; readonly next: Int32Array } {
   const rows = new Int32Array(targets);
-  const chosen = new Int32Array(targets).fill(ignored);
+  const chosen = new Int32Array(targets).fill(ignoredLabel);
   let count = 0;
   next.forEach((label, row) => {
-    if (label === ignored) return;
+    if (label === ignoredLabel) return;
     rows[count] = row;
     chosen[count++] = label;
   });
@@ -49,7 +47,7 @@ export function padLanguageBatch(
   const { batch, time, targets, isPacked = false } = shape;
   // Padding is any token: it stands on the right, or is a text of its own, and nobody sees it.
   const ids = new Int32Array(batch * time);
-  const next = new Int32Array(batch * time).fill(ignored);
+  const next = new Int32Array(batch * time).fill(ignoredLabel);
   const segments = new Int32Array(batch * time);
   const positions = new Int32Array(batch * time);
   rows.forEach((row, number) => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { SimilarExamples } from '../src/similar-examples.ts';
+import { SimilarTexts } from '../src/index.ts';
 
-test('the examples that share rare words come nearest to the question, at the end', () => {
-  const examples = new SimilarExamples([
+test('texts that share rare words come nearest to the end', () => {
+  const examples = new SimilarTexts([
     'where is my parcel',
     'where is my invoice',
     'please send the invoice again',
