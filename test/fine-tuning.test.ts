@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Rig, makeMoodRows, writeTinyBert } from '@joyul/testing';
+import { Rig, findingsOf, makeMoodRows, writeTinyBert } from '@joyul/testing';
 import type { Finished } from '@joyul/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -59,12 +59,6 @@ function digestOf(result: Finished, stepId: string): unknown {
   const outputs = ended?.['outputs'] as readonly { readonly digest: string }[] | undefined; // The engine's event.
   return outputs?.[0]?.digest;
 }
-
-const findingsOf = (result: Finished, stepId: string): string =>
-  result.events
-    .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
-    .map((event) => JSON.stringify(event))
-    .join('\n');
 
 const curvesOf = (result: Finished): readonly unknown[] =>
   result.events

@@ -1,4 +1,4 @@
-import { Rig, makeChatRows, makeMoodRows, writeTinyBert, writeTinyLlama } from '@joyul/testing';
+import { Rig, findingsOf, makeChatRows, makeMoodRows, writeTinyBert, writeTinyLlama } from '@joyul/testing';
 import type { Finished } from '@joyul/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -47,12 +47,6 @@ async function createNumbers(files: Readonly<Record<string, string>> = {}): Prom
   await writeTinyLlama(rig.path('tiny'));
   return rig;
 }
-
-const findingsOf = (result: Finished, stepId: string): string =>
-  result.events
-    .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
-    .map((event) => JSON.stringify(event))
-    .join('\n');
 
 const failureOf = (result: Finished): unknown =>
   result.events.find((event) => event.kind === 'attempt-failed');

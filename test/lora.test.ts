@@ -1,6 +1,5 @@
 import { globSync } from 'node:fs';
-import { Rig, makeMoodRows, writeTinyBert } from '@joyul/testing';
-import type { Finished } from '@joyul/testing';
+import { Rig, findingsOf, makeMoodRows, writeTinyBert } from '@joyul/testing';
 import { expect, test } from 'vitest';
 
 const steps = `
@@ -48,12 +47,6 @@ async function createMoods(): Promise<Rig> {
   await writeTinyBert(rig.path('tiny'));
   return rig;
 }
-
-const findingsOf = (result: Finished, stepId: string): string =>
-  result.events
-    .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
-    .map((event) => JSON.stringify(event))
-    .join('\n');
 
 /** `trainability.json` of the only training. */
 async function readProof(rig: Rig) {

@@ -1,11 +1,13 @@
-import { access, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Backend, StepContext } from '@joyul/plugin-api';
+import type { Backend } from '@joyul/plugin-api';
 import { openTokenizer } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { bertWeightSpecs, readAdapter, writeAdapter } from '@joyul/models';
 import type { Adapter, BertFolder } from '@joyul/models';
 import { encodeRows, measureMerge, openEncoder } from '@joyul/training';
+import { findAdapter, hubName, isSameModel } from './common.ts';
+import type { Context } from './common.ts';
 
 /** How Python opens the adapter, with the base model from `place`; the class comes from the exported model beside it. */
 const formatReadme = (source: string, place: string): string => `# Adapter
@@ -23,11 +25,6 @@ base = Model.from_pretrained("${place}", config=AutoConfig.from_pretrained("."))
 model = PeftModel.from_pretrained(base, "adapter").eval()
 \`\`\`
 `;
-
-type Ports = {
-  readonly trained: { readonly type: 'trained-model' };
-  readonly model: { readonly type: 'base-model'; readonly optional: true };
-};
 
 /** What the export of an adapter needs. */
 export interface AdapterExport {
@@ -69,39 +66,21 @@ async function measureAgainst(
  * the base model as the merged weights do.
  */
 export async function exportAdapter(
-  { inputs, emit, backend }: Pick<StepContext<unknown, Ports, never>, 'inputs' | 'emit' | 'backend'>,
+  context: Pick<Context, 'inputs' | 'emit' | 'backend'>,
   { dir, source, rows, bound }: AdapterExport,
 ): Promise<void> {
-  const from = join(inputs.trained, 'adapter');
-  const isThere = await access(from).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
-  if (inputs.model === undefined) {
-    emit({
-      type: 'finding',
-      text: 'The adapter is not exported, since deploy was not given the base `model`.',
-    });
-    return;
-  }
+  const { inputs, emit, backend } = context;
+  const found = await findAdapter(context);
+  if (found === undefined) return;
   const trained = await openEncoder(inputs.trained);
   const specs = bertWeightSpecs(trained.config);
-  const adapter = await readAdapter(from, specs);
-  const difference = await measureAgainst(await openEncoder(inputs.model), trained, adapter, {
+  const adapter = await readAdapter(found.from, specs);
+  const difference = await measureAgainst(await openEncoder(found.base), trained, adapter, {
     rows,
     backend,
   });
-  const shown = difference.toExponential(1);
-  if (!(difference <= bound)) {
-    emit({
-      type: 'finding',
-      weight: 'warning',
-      text: `The adapter is not exported: beside the base model its logits differ by up to ${shown} from the merged weights'. Training started from other weights; the merged ones are exported.`,
-    });
-    return;
-  }
-  const name = /^hf:([^@]+)/.exec(source ?? '')?.[1];
+  if (!isSameModel(context, difference, bound)) return;
+  const name = hubName(source);
   const baseModel = name ?? source ?? 'the base model';
   await writeAdapter(join(dir, 'adapter'), adapter, specs, {
     taskType: 'SEQ_CLS',
@@ -114,6 +93,6 @@ export async function exportAdapter(
   );
   emit({
     type: 'finding',
-    text: `adapter/ is the same model as a PEFT adapter for the base model: on ${rows.length} texts logits differ by at most ${shown} from the merged weights'.`,
+    text: `adapter/ is the same model as a PEFT adapter for the base model: on ${rows.length} texts logits differ by at most ${difference.toExponential(1)} from the merged weights'.`,
   });
 }

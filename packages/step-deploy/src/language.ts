@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
@@ -6,11 +6,11 @@ import type { Row } from '@joyul/data';
 import { AdapterMerger, llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
 import type { LlamaFolder, NamedTensor } from '@joyul/models';
 import { openGenerator, openLanguageModel, questionsOf } from '@joyul/training';
-import type { LanguageModel, Strategy, Trainability } from '@joyul/training';
+import type { LanguageModel } from '@joyul/training';
 import { formatLanguageCard } from './language-card.ts';
 import type { LanguageCard } from './language-card.ts';
-import { readJson, writeJson } from './common.ts';
-import type { Context, Export } from './common.ts';
+import { findAdapter, hubName, isSameModel, readMaking, writeJson } from './common.ts';
+import type { Context, Export, Making } from './common.ts';
 
 /** Prompts on which the exported model is compared with the tested one. */
 const replayed = 20;
@@ -81,58 +81,33 @@ async function exportAdapter(
   { prompts, logits }: { readonly prompts: readonly Int32Array[]; readonly logits: readonly Float32Array[] },
   context: Context,
 ): Promise<void> {
-  const { params, inputs, emit } = context;
-  const from = join(inputs.trained, 'adapter');
-  const isThere = await access(from).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
-  if (inputs.model === undefined) {
-    const text = 'The adapter is not exported, since deploy was not given the base `model`.';
-    emit({ type: 'finding', text });
-    return;
-  }
-  const { model: base } = await openLanguageModel(inputs.model);
+  const { params, emit } = context;
+  const found = await findAdapter(context);
+  if (found === undefined) return;
+  const { model: base } = await openLanguageModel(found.base);
   const specs = llamaWeightSpecs(base.config);
-  const adapter = await readAdapter(from, specs);
+  const adapter = await readAdapter(found.from, specs);
   const merger = new AdapterMerger(adapter.plan, adapter.tensors);
   const weights = new Map(
     [...(await base.readTensors())].map(([name, tensor]) => [name, merger.merge(tensor)]),
   );
   const { difference } = compare(logits, await computeLogits(base, prompts, context, weights));
-  const shown = difference.toExponential(1);
-  if (!(difference <= params.max_difference)) {
-    emit({
-      type: 'finding',
-      weight: 'warning',
-      text: `The adapter is not exported: beside the base model its logits differ by up to ${shown} from the merged weights'. Training started from other weights; the merged ones are exported.`,
-    });
-    return;
-  }
-  const baseModel = /^hf:([^@]+)/.exec(source ?? '')?.[1] ?? source ?? 'the base model';
+  if (!isSameModel(context, difference, params.max_difference)) return;
+  const baseModel = hubName(source) ?? source ?? 'the base model';
   await writeAdapter(join(dir, 'adapter'), adapter, specs, { taskType: 'CAUSAL_LM', baseModel });
   emit({
     type: 'finding',
-    text: `adapter/ is the same model as a PEFT adapter for ${baseModel}: on ${prompts.length} prompts logits differ by at most ${shown} from the merged weights'.`,
+    text: `adapter/ is the same model as a PEFT adapter for ${baseModel}: on ${prompts.length} prompts logits differ by at most ${difference.toExponential(1)} from the merged weights'.`,
   });
 }
 
-async function makeCard(name: string, context: Context): Promise<string> {
-  const { inputs } = context;
-  const { header } = await readDataset(inputs.dataset);
-  const training = await readJson<{
-    readonly strategy: Strategy;
-    readonly hparams: { readonly max_length: number };
-  }>(inputs.trained, 'training.json');
-  const proof = await readJson<Trainability>(inputs.trained, 'trainability.json');
-  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
-  const test = await readJson<NonNullable<LanguageCard['test']>>(inputs.metrics, 'metrics.json');
-  if (training === undefined || proof === undefined)
-    throw new Error('Internal error: the trained model has no training.json.');
+function makeCard(
+  name: string,
+  { header, training, proof, source, test }: Making<NonNullable<LanguageCard['test']>>,
+): string {
   return formatLanguageCard({
     name,
-    baseModel: origin?.source ?? 'an unnamed base model',
+    baseModel: source ?? 'an unnamed base model',
     task: header.task === 'chat' ? 'chat' : 'text',
     source: header.source,
     splits: header.splits,
@@ -153,7 +128,8 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
     tokenizerFrom: inputs.trained,
     dtype: params.weights === 'float16' ? 'F16' : 'F32',
   });
-  await writeFile(join(dir, 'README.md'), await makeCard(name, context));
+  const making = await readMaking<NonNullable<LanguageCard['test']>>(context);
+  await writeFile(join(dir, 'README.md'), makeCard(name, making));
   const rows = await (await readDataset(inputs.dataset)).rows('validation');
   const prompts = makePrompts(rows, trained);
   emit({ type: 'progress', activity: 'replaying the exported model', done: 0 });
@@ -169,8 +145,7 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
       `The exported model's logits differ by up to ${difference.toExponential(1)} from the tested model's; ${bound} is allowed.`,
       { help: 'Use weights: float32, or raise max_difference.' },
     );
-  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
-  await exportAdapter(dir, origin?.source, { prompts, logits: before }, context);
+  await exportAdapter(dir, making.source, { prompts, logits: before }, context);
   await writeJson(dir, 'golden.json', {
     version: 1,
     bound: Math.max(bound, 1e-3),

@@ -5,10 +5,10 @@ import { readDataset } from '@joyul/data';
 import { readTensors, copyTokenizer, writeTensors } from '@joyul/models';
 import type { NamedTensor } from '@joyul/models';
 import { openEncoder, openPredictor } from '@joyul/training';
-import type { Prediction, Strategy, Trainability } from '@joyul/training';
+import type { Prediction } from '@joyul/training';
 import { exportAdapter } from './adapters.ts';
-import { readJson, writeJson } from './common.ts';
-import type { Context, Export } from './common.ts';
+import { readMaking, writeJson } from './common.ts';
+import type { Context, Export, Making } from './common.ts';
 import { exportLanguageModel } from './language.ts';
 import { formatModelCard } from './model-card.ts';
 import type { CardContent } from './model-card.ts';
@@ -115,32 +115,25 @@ async function writeModelFolder(dir: string, context: Context): Promise<void> {
   });
 }
 
-async function makeCard(name: string, context: Context): Promise<string> {
-  const { inputs } = context;
-  const { header } = await readDataset(inputs.dataset);
-  const training = await readJson<{
-    readonly strategy: Strategy;
-    readonly hparams: { readonly max_length: number };
-  }>(inputs.trained, 'training.json');
-  const proof = await readJson<Trainability>(inputs.trained, 'trainability.json');
-  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
-  const test = await readJson<NonNullable<CardContent['test']>>(inputs.metrics, 'metrics.json');
-  if (training === undefined || proof === undefined)
-    throw new Error('Internal error: the trained model has no training.json.');
+function makeCard(
+  name: string,
+  { header, training, proof, source, test }: Making<NonNullable<CardContent['test']>>,
+): string {
+  const { strategy, hparams } = training;
   return formatModelCard({
     name,
-    baseModel: origin?.source ?? 'an unnamed base model',
+    baseModel: source ?? 'an unnamed base model',
     labels: header.labels,
     source: header.source,
     splits: header.splits,
-    method: training.strategy.method,
+    method: strategy.method,
     isFineTuning: proof.isFineTuning,
-    blocks: training.strategy.blocks,
-    ...(training.strategy.adapters === undefined ? {} : { adapters: training.strategy.adapters }),
-    strategyReason: training.strategy.reason,
+    blocks: strategy.blocks,
+    ...(strategy.adapters === undefined ? {} : { adapters: strategy.adapters }),
+    strategyReason: strategy.reason,
     trainedShare: proof.trainedWeights / proof.totalWeights,
-    maxLength: training.hparams.max_length,
-    pooling: training.strategy.pooling,
+    maxLength: hparams.max_length,
+    pooling: strategy.pooling,
     ...(test === undefined ? {} : { test }),
   });
 }
@@ -188,7 +181,8 @@ export async function runDeploy(context: Context): Promise<void> {
 async function exportClassifier({ dir, name }: Export, context: Context): Promise<void> {
   const { params, inputs, emit } = context;
   await writeModelFolder(dir, context);
-  await writeFile(join(dir, 'README.md'), await makeCard(name, context));
+  const making = await readMaking<NonNullable<CardContent['test']>>(context);
+  await writeFile(join(dir, 'README.md'), makeCard(name, making));
   const rows = (await (await readDataset(inputs.dataset)).rows('validation')).slice(0, goldenRows);
   const texts = rows.map((row) => row.text);
   emit({ type: 'progress', activity: 'replaying the exported model', done: 0 });
@@ -204,8 +198,7 @@ async function exportClassifier({ dir, name }: Export, context: Context): Promis
       { help: 'Use weights: float32, or raise max_difference.' },
     );
   }
-  const origin = await readJson<{ readonly source: string }>(inputs.model, 'joyul-model.json');
-  await exportAdapter(context, { dir, source: origin?.source, rows, bound: params.max_difference });
+  await exportAdapter(context, { dir, source: making.source, rows, bound: params.max_difference });
   await writeJson(dir, 'golden.json', {
     version: 1,
     bound: Math.max(bound, 1e-3),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '@joyul/data';
 import { scoreAnswer } from '@joyul/metrics';
@@ -10,27 +10,16 @@ import {
   openLanguageModel,
   questionsOf,
 } from '@joyul/training';
-import type { Answer, Hparams, LanguageEvaluation, LanguageModel, Strategy } from '@joyul/training';
-import type { Advice } from './advise.ts';
+import type { Answer, LanguageEvaluation, LanguageModel } from '@joyul/training';
 import { adviseLanguage } from './advise-language.ts';
-import type { Context } from './run.ts';
-
-/** What the train step wrote. */
-interface TrainingFile {
-  readonly strategy: Strategy;
-  readonly hparams: Hparams;
-  readonly evaluations: readonly LanguageEvaluation[];
-}
+import type { Context } from './context.ts';
+import { readTraining } from './training-files.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shorten = (text: string): string =>
   (text.length > 120 ? `${text.slice(0, 117)}...` : text).replaceAll('\n', ' ');
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-
-async function readJson<T>(dir: string, name: string): Promise<T> {
-  return JSON.parse(await readFile(join(dir, name), 'utf8')) as T; // Written by the train step.
-}
 
 /** The model's answers to the validation questions. */
 async function answer(
@@ -100,41 +89,25 @@ function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void 
   });
 }
 
-/** What to change next, from the curves that training left and the answers. */
-async function adviseFrom(
-  { inputs, params }: Context,
-  { hparams, evaluations }: TrainingFile,
-  quality: Quality | undefined,
-): Promise<readonly Advice[]> {
-  const { log_history: history } = await readJson<{
-    readonly log_history: readonly { readonly loss?: number }[];
-  }>(inputs.trained, 'trainer_state.json');
-  return adviseLanguage({
-    trainLoss: mean(history.flatMap((entry) => entry.loss ?? []).slice(-10)),
-    validationLosses: evaluations.map(({ loss }) => loss),
+/** Measures a language model on the validation split, shows what it says, and advises. */
+export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
+  const { params, inputs, outputs, backend, emit } = context;
+  const language = await openLanguageModel(inputs.trained);
+  const { hparams, evaluations, trainLoss } = await readTraining<LanguageEvaluation>(inputs.trained);
+  const rows = await dataset.rows('validation');
+  const { examples, targets, targetBytes } = encodeLanguageRows(rows, language.encoder, hparams.max_length);
+  emit({ type: 'progress', activity: 'measuring', done: 0 });
+  const loss = await measureLanguage(language.model, examples, backend === undefined ? {} : { backend });
+  const answers = await answer(dataset, language, context);
+  const quality = judge(answers);
+  const advice = adviseLanguage({
+    trainLoss,
+    validationLosses: evaluations.map((evaluation) => evaluation.loss),
     ended: quality?.ended,
     epochs: hparams.epochs,
     learningRate: hparams.learning_rate,
     maxNewTokens: params.max_new_tokens,
   });
-}
-
-/** Measures a language model on the validation split, shows what it says, and advises. */
-export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
-  const { inputs, outputs, backend, emit } = context;
-  const language = await openLanguageModel(inputs.trained);
-  const training = await readJson<TrainingFile>(inputs.trained, 'training.json');
-  const rows = await dataset.rows('validation');
-  const { examples, targets, targetBytes } = encodeLanguageRows(
-    rows,
-    language.encoder,
-    training.hparams.max_length,
-  );
-  emit({ type: 'progress', activity: 'measuring', done: 0 });
-  const loss = await measureLanguage(language.model, examples, backend === undefined ? {} : { backend });
-  const answers = await answer(dataset, language, context);
-  const quality = judge(answers);
-  const advice = await adviseFrom(context, training, quality);
   const content = {
     version: 1,
     split: 'validation',

@@ -1,29 +1,15 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
 import { calibrationError, logLoss, measureClassification, wilsonInterval } from '@joyul/metrics';
 import type { ClassificationMetrics } from '@joyul/metrics';
 import { openPredictor } from '@joyul/training';
-import type { Evaluation, Hparams, Prediction, Strategy } from '@joyul/training';
+import type { Evaluation, Prediction } from '@joyul/training';
 import { advise } from './advise.ts';
-import type { EvaluateParams } from './index.ts';
+import type { Context } from './context.ts';
 import { evaluateLanguage } from './language.ts';
-
-type Ports = {
-  readonly trained: { readonly type: 'trained-model' };
-  readonly dataset: { readonly type: 'dataset' };
-};
-/** What the step's files use of its context. */
-export type Context = StepContext<EvaluateParams, Ports, { readonly metrics: { readonly type: 'metrics' } }>;
-
-/** What the train step wrote. */
-interface TrainingFile {
-  readonly strategy: Strategy;
-  readonly hparams: Hparams;
-  readonly evaluations: readonly Evaluation[];
-}
+import { readTraining } from './training-files.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shorten = (text: string): string =>
@@ -128,11 +114,7 @@ async function evaluateClassifier(dataset: Dataset, context: Context): Promise<v
   const answers = predictions.map((prediction) => labels.indexOf(prediction.label));
   const probabilities = predictions.map((prediction) => prediction.probabilities);
   const metrics = measureClassification(truth, answers, labels);
-  const training = JSON.parse(await readFile(join(inputs.trained, 'training.json'), 'utf8')) as TrainingFile; // Written by the train step.
-  const state = JSON.parse(await readFile(join(inputs.trained, 'trainer_state.json'), 'utf8')) as {
-    readonly log_history: readonly { readonly loss?: number }[];
-  };
-  const losses = state.log_history.flatMap((entry) => entry.loss ?? []).slice(-10);
+  const training = await readTraining<Evaluation>(inputs.trained);
   const worst = metrics.classes
     .filter((item) => item.support > 0)
     .reduce<ClassificationMetrics['classes'][number] | undefined>(
@@ -142,7 +124,7 @@ async function evaluateClassifier(dataset: Dataset, context: Context): Promise<v
   const loss = logLoss(truth, probabilities);
   const calibration = calibrationError(truth, probabilities);
   const advice = advise({
-    trainLoss: losses.reduce((sum, value) => sum + value, 0) / Math.max(1, losses.length),
+    trainLoss: training.trainLoss,
     validationLoss: loss,
     validationLosses: training.evaluations.map((evaluation) => evaluation.loss),
     accuracy: metrics.accuracy,

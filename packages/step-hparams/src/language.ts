@@ -1,12 +1,12 @@
-import { makeRandom, readDataset, shuffle } from '@joyul/data';
 import {
   drawLanguageAdapter,
   encodeLanguageRows,
   openLanguageModel,
   trainLanguageModel,
 } from '@joyul/training';
-import type { Hparams, LanguageExample, Strategy } from '@joyul/training';
+import type { Hparams, Strategy } from '@joyul/training';
 import type { Context, TrialRunner } from './run.ts';
+import { sampleRows } from './sample-rows.ts';
 
 /** What trains a language model on a sample of the rows for each trial. */
 export async function prepareLanguageTrials(
@@ -14,15 +14,11 @@ export async function prepareLanguageTrials(
   strategy: Strategy,
   context: Context,
 ): Promise<TrialRunner> {
-  const { params, inputs, seed, backend, signal, workshop } = context;
-  const dataset = await readDataset(inputs.dataset);
+  const { inputs, seed, backend, signal, workshop } = context;
   const { model, encoder } = await openLanguageModel(inputs.model);
-  const random = makeRandom(seed);
-  const sample = async (split: 'train' | 'validation'): Promise<readonly LanguageExample[]> => {
-    const rows = shuffle(await dataset.rows(split), random).slice(0, params.trial_rows);
-    return encodeLanguageRows(rows, encoder, values.max_length).examples;
-  };
-  const [train, validation] = [await sample('train'), await sample('validation')];
+  const rows = await sampleRows(context);
+  const { examples: train } = encodeLanguageRows(rows.train, encoder, values.max_length);
+  const { examples: validation } = encodeLanguageRows(rows.validation, encoder, values.max_length);
   const { adapters } = strategy;
   const weights = adapters?.variant === 'dora' ? await model.readTensors() : new Map<string, never>();
   const adapter =

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '@joyul/plugin-api';
-import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import { openTokenizer, readDataset } from '@joyul/data';
 import type { DatasetHeader } from '@joyul/data';
 import { writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
@@ -21,6 +21,7 @@ import {
 import type { Example, Hparams, Strategy, TrainOptions, TrainingStart, Trial } from '@joyul/training';
 import type { HparamsParams } from './index.ts';
 import { prepareLanguageTrials } from './language.ts';
+import { sampleRows } from './sample-rows.ts';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
@@ -99,17 +100,12 @@ async function addHead(
 
 /** What trains a classifier on a sample of the rows for each trial. */
 async function prepareTrials(values: Hparams, strategy: Strategy, context: Context): Promise<TrialRunner> {
-  const { params, inputs, seed, backend, signal, sharedDir, workshop, emit } = context;
-  const dataset = await readDataset(inputs.dataset);
-  const { labels } = dataset.header;
+  const { inputs, seed, backend, signal, sharedDir, workshop, emit } = context;
   const tokenizer = await openTokenizer(inputs.model);
-  const random = makeRandom(seed);
-  const sample = async (split: 'train' | 'validation'): Promise<readonly Example[]> => {
-    const rows = shuffle(await dataset.rows(split), random).slice(0, params.trial_rows);
-    return encodeRows(rows, tokenizer, labels, values.max_length);
-  };
-  const train = await sample('train');
-  const validation = await sample('validation');
+  const rows = await sampleRows(context);
+  const { labels } = rows.dataset.header;
+  const train = encodeRows(rows.train, tokenizer, labels, values.max_length);
+  const validation = encodeRows(rows.validation, tokenizer, labels, values.max_length);
   const settings = { labels, pooling: strategy.pooling, padId: tokenizer.padId };
   const model = await addHead(await openEncoder(inputs.model), train, settings, context);
   const { adapters } = strategy;

@@ -1,7 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StepFailure } from '@joyul/plugin-api';
-import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import {
   bertWeightSpecs,
@@ -13,17 +11,9 @@ import {
 } from '@joyul/models';
 import type { BertFolder, NamedTensor } from '@joyul/models';
 import { drawAdapter, encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
-import type { InitParams } from './index.ts';
+import type { Context } from './context.ts';
+import { chooseDrawn, describeStart } from './drawn.ts';
 import { initLanguageModel } from './language.ts';
-
-type Ports = {
-  readonly dataset: { readonly type: 'dataset' };
-  readonly model: { readonly type: 'base-model' };
-  readonly strategy: { readonly type: 'strategy' };
-  readonly earlier: { readonly type: 'trained-model'; readonly optional: true };
-};
-/** What the step's files use of its context. */
-export type Context = StepContext<InitParams, Ports, { readonly weights: { readonly type: 'weights' } }>;
 
 /** The encoder's weights, those of the chosen blocks drawn anew. */
 async function makeEncoder(
@@ -83,20 +73,7 @@ export async function runInit(context: Context): Promise<void> {
 async function initClassifier(labels: readonly string[], context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
   const model = await openEncoder(inputs.earlier ?? inputs.model);
-  const { layers } = model.config;
-  if (params.reinit_top_layers > layers) {
-    throw new StepFailure(
-      'TOO_MANY_LAYERS',
-      `reinit_top_layers is ${params.reinit_top_layers}, but the model has ${layers} layers.`,
-      { help: `Write a number up to ${layers}.` },
-    );
-  }
-  const drawn =
-    params.from === 'random'
-      ? new Set(model.blocks)
-      : new Set(
-          Array.from({ length: params.reinit_top_layers }, (_, index) => `layer.${layers - 1 - index}`),
-        );
+  const drawn = chooseDrawn(model, context);
   const encoder = await makeEncoder(model, (block) => drawn.has(block), seed);
   const head =
     params.head === 'probe'
@@ -134,14 +111,8 @@ async function initClassifier(labels: readonly string[], context: Context): Prom
     join(outputs.weights, 'init.json'),
     `${JSON.stringify({ version: 1, seed, origins }, null, 2)}\n`,
   );
-  const body =
-    params.from === 'random'
-      ? 'Every layer is drawn anew'
-      : drawn.size === 0
-        ? `Every layer starts from ${inputs.earlier === undefined ? 'pretrained weights' : 'what an earlier stage trained'}`
-        : `${drawn.size} top layer${drawn.size === 1 ? '' : 's'} drawn anew, the rest pretrained`;
   const top =
     params.head === 'probe' ? 'the head from a linear probe on frozen features' : 'the head at random';
-  const beside = adapters === undefined ? '' : '; adapters that change nothing yet beside them';
-  emit({ type: 'finding', weight: 'headline', text: `${body}${beside}; ${top}.` });
+  const start = describeStart(drawn, adapters !== undefined, context);
+  emit({ type: 'finding', weight: 'headline', text: `${start}; ${top}.` });
 }

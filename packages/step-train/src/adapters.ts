@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
-import { bertWeightSpecs, readAdapter, writeAdapter } from '@joyul/models';
-import type { Adapter, BertFolder } from '@joyul/models';
+import { bertWeightSpecs, readAdapter, weightSpecsOf, writeAdapter } from '@joyul/models';
+import type { Adapter, BertFolder, ModelFolder } from '@joyul/models';
 import { measureMerge } from '@joyul/training';
 import type { EffectiveChange, MergeCheck, Strategy, TrainResult } from '@joyul/training';
 
@@ -21,12 +21,12 @@ export function describeEffect(effective: readonly EffectiveChange[]): string {
 
 /** The adapter that init drew, from the folder of the starting weights; nothing for other methods. */
 export async function openAdapter(
-  model: BertFolder,
+  model: ModelFolder,
   strategy: Strategy,
 ): Promise<{ readonly adapter?: Adapter }> {
   if (strategy.adapters === undefined) return {};
   const dir = join(model.path, 'adapter');
-  const adapter = await readAdapter(dir, bertWeightSpecs(model.config)).catch((cause: unknown) => {
+  const adapter = await readAdapter(dir, weightSpecsOf(model)).catch((cause: unknown) => {
     throw new StepFailure('ADAPTER', 'The strategy says lora, but the starting weights have no adapter.', {
       help: 'Let init and train have the same strategy as an input: init draws the adapter.',
       cause,

@@ -6,7 +6,14 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { TrainingError, findPrefixObstacle } from '@joyul/training';
 import type { TrainParams } from './index.ts';
-import type { EvaluationPoint, Hparams, LoopOptions, Strategy, TrainResult } from '@joyul/training';
+import type {
+  EvaluationPoint,
+  Hparams,
+  LoopOptions,
+  LoopStart,
+  Strategy,
+  TrainResult,
+} from '@joyul/training';
 
 type Ports = {
   readonly dataset: { readonly type: 'dataset' };
@@ -60,6 +67,92 @@ function makeTrainerState<E extends EvaluationPoint>(
     num_train_epochs: hparams.epochs,
     log_history: [...training, ...validation].sort((left, right) => left.step - right.step),
   };
+}
+
+const curves = { trainingLoss: 'training loss', validationLoss: 'validation loss' } as const;
+
+/** The curves of an evaluation besides the loss, by name. */
+type CurvesOf<E> = (evaluation: E) => Readonly<Record<string, number>>;
+
+function emitEvaluation<E extends EvaluationPoint>(
+  { emit }: Pick<Context, 'emit'>,
+  evaluation: E,
+  curvesOf: CurvesOf<E>,
+): void {
+  const { iteration: x, loss } = evaluation;
+  for (const [name, y] of Object.entries({ [curves.validationLoss]: loss, ...curvesOf(evaluation) }))
+    emit({ type: 'curve', name, x, y });
+}
+
+/** Tells how training goes while it goes. */
+export function makeListeners<E extends EvaluationPoint>(
+  context: Pick<Context, 'emit'>,
+  curvesOf: CurvesOf<E> = () => ({}),
+): Pick<LoopOptions<E>, 'onIteration' | 'onEvaluation' | 'onWarning'> {
+  const { emit } = context;
+  return {
+    onWarning: (message) => {
+      emit({ type: 'log', level: 'warning', message });
+    },
+    onIteration: ({ iteration, total, loss }) => {
+      const detail = `loss ${loss.toFixed(3)}`;
+      emit({ type: 'progress', activity: 'training', done: iteration, total, unit: 'iterations', detail });
+      emit({ type: 'curve', name: curves.trainingLoss, x: iteration, y: loss });
+    },
+    onEvaluation: (evaluation) => {
+      emitEvaluation(context, evaluation, curvesOf);
+    },
+  };
+}
+
+/** Tells of a checkpoint that training goes on from, and what was measured until then, so that curves are whole. */
+export function tellBefore<E extends EvaluationPoint>(
+  { before, resumedFrom }: LoopStart<E>,
+  context: Pick<Context, 'emit'>,
+  curvesOf: CurvesOf<E> = () => ({}),
+): void {
+  const { emit } = context;
+  if (resumedFrom > 0)
+    emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
+  for (const { iteration, loss } of before.trainLosses)
+    emit({ type: 'curve', name: curves.trainingLoss, x: iteration + 1, y: loss });
+  for (const evaluation of before.evaluations) emitEvaluation(context, evaluation, curvesOf);
+}
+
+/** Remembers how a training began, and says in what its products are. */
+export class StartWatch<E extends EvaluationPoint> {
+  readonly #context: Pick<Context, 'emit'>;
+  readonly #hparams: Hparams;
+  #start: LoopStart<E> | undefined;
+  #startMs = performance.now();
+
+  constructor(context: Pick<Context, 'emit'>, hparams: Hparams) {
+    this.#context = context;
+    this.#hparams = hparams;
+  }
+
+  /** Told once, before the first iteration. */
+  begin(start: LoopStart<E>): void {
+    this.#start = start;
+    this.#startMs = performance.now();
+    if (this.#hparams.precision !== 'float32')
+      this.#context.emit({ type: 'finding', text: start.precision.reason });
+  }
+
+  /** Iterations of an epoch. */
+  get perEpoch(): number {
+    return this.#start === undefined ? 1 : this.#start.totalIterations / this.#hparams.epochs;
+  }
+
+  get predictedBytes(): number {
+    return this.#start?.memory.totalBytes ?? 0;
+  }
+
+  /** Seconds an iteration took, of those that were done here. */
+  secondsEach(iterations: number): number {
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    return seconds / Math.max(1, iterations - (this.#start?.resumedFrom ?? 0));
+  }
 }
 
 /** Fails when weights did not move as planned. */

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import { ignoredLabel, makeRandom, shuffle } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
-import { llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
-import type { Adapter, LlamaFolder } from '@joyul/models';
+import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
   describeMemory,
   encodeLanguageRows,
@@ -19,35 +18,20 @@ import type {
   LanguageTrainingStart,
   Strategy,
 } from '@joyul/training';
-import { describeEffect } from './adapters.ts';
+import { describeEffect, openAdapter } from './adapters.ts';
 import {
+  StartWatch,
   checkTrainability,
+  makeListeners,
   makeTakePrefix,
   percent,
   tellBackend,
+  tellBefore,
   tellMemory,
   throwAsFailure,
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
-
-const curves = { trainingLoss: 'training loss', validationLoss: 'validation loss' } as const;
-
-/** The adapter that init drew; nothing for other methods. */
-async function openAdapter(
-  model: LlamaFolder,
-  { adapters }: Strategy,
-): Promise<{ readonly adapter?: Adapter }> {
-  if (adapters === undefined) return {};
-  try {
-    return { adapter: await readAdapter(join(model.path, 'adapter'), llamaWeightSpecs(model.config)) };
-  } catch (cause) {
-    throw new StepFailure('ADAPTER', 'The strategy says lora, but the starting weights have no adapter.', {
-      help: 'Let init and train have the same strategy as an input: init draws the adapter.',
-      cause,
-    });
-  }
-}
 
 /** Tells what is learned, and what was cut off. */
 function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength: number): void {
@@ -88,16 +72,12 @@ function tellMasks(
   });
 }
 
-function tellStart(start: LanguageTrainingStart, { emit }: Pick<Context, 'emit'>): void {
-  const { layout, memory, resumedFrom, before } = start;
+function tellStart(start: LanguageTrainingStart, context: Pick<Context, 'emit'>): void {
+  const { emit } = context;
+  const { layout, memory } = start;
   emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
   emit({ type: 'finding', text: layout.reason });
-  if (resumedFrom > 0)
-    emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
-  for (const { iteration, loss } of before.trainLosses)
-    emit({ type: 'curve', name: curves.trainingLoss, x: iteration + 1, y: loss });
-  for (const { iteration, loss } of before.evaluations)
-    emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
+  tellBefore(start, context);
 }
 
 const describe = ({ loss, perplexity }: LanguageEvaluation): string =>
@@ -163,10 +143,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   tellBackend(context);
   tellRows(context, train, hparams.max_length);
   tellMasks(context, train, encoder);
-  let perEpoch = 1;
-  let resumedFrom = 0;
-  let predictedBytes = 0;
-  let startMs = performance.now();
+  const watch = new StartWatch<LanguageEvaluation>(context, hparams);
   emit({ type: 'progress', activity: 'starting', done: 0 });
   const result = await trainLanguageModel({
     model,
@@ -177,28 +154,14 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     hparams,
     seed,
     scratchDir: scratch,
-    onWarning: (message) => {
-      emit({ type: 'log', level: 'warning', message });
-    },
     takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),
     onStart: (start) => {
-      perEpoch = start.totalIterations / hparams.epochs;
-      resumedFrom = start.resumedFrom;
-      startMs = performance.now();
-      if (hparams.precision !== 'float32') emit({ type: 'finding', text: start.precision.reason });
-      predictedBytes = start.memory.totalBytes;
+      watch.begin(start);
       tellStart(start, context);
     },
-    onIteration: ({ iteration, total, loss }) => {
-      const detail = `loss ${loss.toFixed(3)}`;
-      emit({ type: 'progress', activity: 'training', done: iteration, total, unit: 'iterations', detail });
-      emit({ type: 'curve', name: curves.trainingLoss, x: iteration, y: loss });
-    },
-    onEvaluation: ({ iteration, loss }) => {
-      emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
-    },
+    ...makeListeners(context),
   }).catch(throwAsFailure);
   checkTrainability(result);
   await writeModel(outputs.trained, {
@@ -217,8 +180,12 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   const metricsOf = ({ perplexity }: LanguageEvaluation): Record<string, number> => ({
     eval_perplexity: perplexity,
   });
-  await writeHistory(outputs.trained, result, { strategy, hparams, perEpoch, metricsOf });
-  tellMemory(context, predictedBytes);
-  const seconds = (performance.now() - startMs) / 1000;
-  tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
+  await writeHistory(outputs.trained, result, {
+    strategy,
+    hparams,
+    perEpoch: watch.perEpoch,
+    metricsOf,
+  });
+  tellMemory(context, watch.predictedBytes);
+  tell(context, strategy, result, watch.secondsEach(result.iterations));
 }

@@ -11,25 +11,29 @@ import {
   readStrategy,
   trainClassifier,
 } from '@joyul/training';
-import type { Hparams, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
+import type {
+  Evaluation,
+  Hparams,
+  Strategy,
+  TrainOptions,
+  TrainResult,
+  TrainingStart,
+} from '@joyul/training';
 import { describeEffect, keepAdapter, openAdapter } from './adapters.ts';
 import {
+  StartWatch,
   checkTrainability,
+  makeListeners,
   makeTakePrefix,
   percent,
   tellBackend,
+  tellBefore,
   tellMemory,
   throwAsFailure,
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
 import { trainLanguage } from './language.ts';
-
-const curves = {
-  trainingLoss: 'training loss',
-  validationLoss: 'validation loss',
-  validationAccuracy: 'validation accuracy',
-} as const;
 
 /** What was trained, in brackets. */
 function describeTrained({ blocks, adapters }: Strategy): string {
@@ -71,49 +75,20 @@ function tell(context: Context, strategy: Strategy, result: TrainResult, perIter
   });
 }
 
-/** Tells how training goes while it goes. */
-function makeListeners({
-  emit,
-}: Pick<Context, 'emit'>): Pick<TrainOptions, 'onIteration' | 'onEvaluation' | 'onWarning'> {
-  return {
-    onWarning: (message) => {
-      emit({ type: 'log', level: 'warning', message });
-    },
-    onIteration: ({ iteration, total, loss }) => {
-      emit({
-        type: 'progress',
-        activity: 'training',
-        done: iteration,
-        total,
-        unit: 'iterations',
-        detail: `loss ${loss.toFixed(3)}`,
-      });
-      emit({ type: 'curve', name: curves.trainingLoss, x: iteration, y: loss });
-    },
-    onEvaluation: ({ iteration, loss, accuracy }) => {
-      emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
-      emit({ type: 'curve', name: curves.validationAccuracy, x: iteration, y: accuracy });
-    },
-  };
-}
-
-/** Tells what was done before the first iteration; of a checkpoint what was measured until then, so that curves are whole. */
-function tellStart(
-  { before, cut, trunk, resumedFrom, memory }: TrainingStart,
-  { emit }: Pick<Context, 'emit'>,
-): void {
+/** Tells what was done before the first iteration. */
+function tellStart(start: TrainingStart, context: Pick<Context, 'emit'>): void {
+  const { emit } = context;
+  const { cut, trunk, memory } = start;
   emit({ type: 'finding', text: `Training is expected to take ${describeMemory(memory)}.` });
   if (cut !== undefined && trunk !== undefined)
     emit({ type: 'finding', text: `${describeTrunk(trunk, cut)} They serve every epoch.` });
-  if (resumedFrom > 0)
-    emit({ type: 'finding', text: `Went on from a checkpoint after iteration ${resumedFrom}.` });
-  for (const { iteration, loss } of before.trainLosses)
-    emit({ type: 'curve', name: curves.trainingLoss, x: iteration + 1, y: loss });
-  for (const { iteration, loss, accuracy } of before.evaluations) {
-    emit({ type: 'curve', name: curves.validationLoss, x: iteration, y: loss });
-    emit({ type: 'curve', name: curves.validationAccuracy, x: iteration, y: accuracy });
-  }
+  tellBefore(start, context, accuracyOf);
 }
+
+/** What is drawn besides the losses. */
+const accuracyOf = ({ accuracy }: Evaluation): Readonly<Record<string, number>> => ({
+  'validation accuracy': accuracy,
+});
 
 /** Tells what happens before the first iteration. */
 function tellActivity({ emit }: Pick<Context, 'emit'>, { blocks }: Pick<Strategy, 'blocks'>): void {
@@ -157,7 +132,7 @@ function requireLabels(context: Context): void {
 }
 
 async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
-  const { outputs, seed, backend, signal, scratch, sharedDir, emit } = context;
+  const { outputs, seed, backend, signal, scratch, sharedDir } = context;
   const { strategy, hparams, model, tokenizer } = await readInputs(context);
   const { labels } = dataset.header;
   const encode = async (split: 'train' | 'validation'): Promise<TrainOptions['train']> =>
@@ -165,18 +140,7 @@ async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> 
   const [train, validation] = [await encode('train'), await encode('validation')];
   const adapter = await openAdapter(model, strategy);
   tellBackend(context);
-  let perEpoch = 1;
-  let resumedFrom = 0;
-  let predictedBytes = 0;
-  let startMs = performance.now();
-  const onStart = (start: TrainingStart): void => {
-    perEpoch = start.totalIterations / hparams.epochs;
-    resumedFrom = start.resumedFrom;
-    startMs = performance.now();
-    if (hparams.precision !== 'float32') emit({ type: 'finding', text: start.precision.reason });
-    predictedBytes = start.memory.totalBytes;
-    tellStart(start, context);
-  };
+  const watch = new StartWatch<Evaluation>(context, hparams);
   tellActivity(context, strategy);
   const result = await trainClassifier({
     model,
@@ -193,8 +157,11 @@ async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> 
     takePrefix: makeTakePrefix(hparams, context),
     signal,
     ...(backend === undefined ? {} : { backend }),
-    onStart,
-    ...makeListeners(context),
+    onStart: (start) => {
+      watch.begin(start);
+      tellStart(start, context);
+    },
+    ...makeListeners(context, accuracyOf),
   }).catch(throwAsFailure);
   checkTrainability(result);
   const rawConfig = {
@@ -217,10 +184,9 @@ async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> 
   await writeHistory(outputs.trained, result, {
     strategy,
     hparams,
-    perEpoch,
+    perEpoch: watch.perEpoch,
     metricsOf: ({ accuracy }) => ({ eval_accuracy: accuracy }),
   });
-  tellMemory(context, predictedBytes);
-  const seconds = (performance.now() - startMs) / 1000;
-  tell(context, strategy, result, seconds / Math.max(1, result.iterations - resumedFrom));
+  tellMemory(context, watch.predictedBytes);
+  tell(context, strategy, result, watch.secondsEach(result.iterations));
 }

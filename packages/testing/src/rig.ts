@@ -67,6 +67,13 @@ function endProcess(id: number): void {
   }
 }
 
+/** All that a step told, one event a line. */
+export const findingsOf = ({ events }: Finished, stepId: string): string =>
+  events
+    .filter((event) => event.kind === 'step-event' && event.stepId === stepId)
+    .map((event) => JSON.stringify(event))
+    .join('\n');
+
 /** A project in a folder of its own, and the real command line run on it. */
 export class Rig implements AsyncDisposable {
   /** Absolute path of the project. */

@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { listSpecialTokens, writeTokenizer } from './tiny-tokenizer.ts';
 import { bertWeightSpecs, drawWeight, parseBertConfig, writeModel } from '@joyul/models';
 
 /** Words of the tiny model's language: its first half is said in one mood, its second half in the other. */
@@ -30,15 +29,7 @@ const tokenizer = {
   version: '1.0',
   truncation: null,
   padding: null,
-  added_tokens: specials.map((content, id) => ({
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  })),
+  added_tokens: listSpecialTokens(specials),
   normalizer: {
     type: 'BertNormalizer',
     clean_text: true,
@@ -87,20 +78,13 @@ export async function writeTinyBert(dir: string, seed = 7): Promise<void> {
     initializer_range: 0.2,
   };
   const config = parseBertConfig(rawConfig);
-  // The tokenizer's files are written where the model's writer looks for them.
-  const source = `${dir}-tokenizer`;
-  await mkdir(source, { recursive: true });
-  await writeFile(join(source, 'tokenizer.json'), JSON.stringify(tokenizer));
-  await writeFile(
-    join(source, 'tokenizer_config.json'),
-    JSON.stringify({
-      pad_token: '[PAD]',
-      unk_token: '[UNK]',
-      cls_token: '[CLS]',
-      sep_token: '[SEP]',
-      mask_token: '[MASK]',
-    }),
-  );
+  const source = await writeTokenizer(dir, tokenizer, {
+    pad_token: '[PAD]',
+    unk_token: '[UNK]',
+    cls_token: '[CLS]',
+    sep_token: '[SEP]',
+    mask_token: '[MASK]',
+  });
   const tensors = bertWeightSpecs(config).map((spec) => drawWeight(spec, config.initializerRange, seed));
   await writeModel(dir, { rawConfig, tensors, tokenizerFrom: source });
 }

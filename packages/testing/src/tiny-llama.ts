@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { listSpecialTokens, writeTokenizer } from './tiny-tokenizer.ts';
 import { drawWeight, llamaWeightSpecs, parseLlamaConfig, writeModel } from '@joyul/models';
 
 /** A character for each byte, as byte-level tokenizers have them: printable bytes stand for themselves. */
@@ -20,15 +19,7 @@ const tokenizer = {
   version: '1.0',
   truncation: null,
   padding: null,
-  added_tokens: specials.map((content, id) => ({
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  })),
+  added_tokens: listSpecialTokens(specials),
   normalizer: null,
   pre_tokenizer: byteLevel,
   post_processor: null,
@@ -77,14 +68,11 @@ export async function writeTinyLlama(
     tie_word_embeddings: true,
   };
   const config = parseLlamaConfig(rawConfig);
-  // The tokenizer's files are written where the model's writer looks for them.
-  const source = `${dir}-tokenizer`;
-  await mkdir(source, { recursive: true });
-  await writeFile(join(source, 'tokenizer.json'), JSON.stringify(tokenizer));
-  await writeFile(
-    join(source, 'tokenizer_config.json'),
-    JSON.stringify({ eos_token: '<|end|>', pad_token: '<|end|>', chat_template: template }),
-  );
+  const source = await writeTokenizer(dir, tokenizer, {
+    eos_token: '<|end|>',
+    pad_token: '<|end|>',
+    chat_template: template,
+  });
   const tensors = llamaWeightSpecs(config).map((spec) => drawWeight(spec, config.initializerRange, seed));
   await writeModel(dir, { rawConfig, tensors, tokenizerFrom: source });
 }

@@ -1,17 +1,10 @@
 import { StepFailure } from '@joyul/plugin-api';
-import { ModelConfigError, WeightsError, openModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
+import { openStepModel } from './open-step-model.ts';
 
 /** Opens the model folder that a step was given, for tasks that need an encoder; what cannot be used is the step's failure. */
 export async function openEncoder(dir: string): Promise<BertFolder> {
-  const model = await openModel(dir).catch((error: unknown) => {
-    if (error instanceof ModelConfigError || error instanceof WeightsError)
-      throw new StepFailure('MODEL', error.message, {
-        help: 'Name a model of the BERT family with whole files.',
-        cause: error,
-      });
-    throw error;
-  });
+  const model = await openStepModel(dir, 'Name a model of the BERT family with whole files.');
   if (model.architecture !== 'bert')
     throw new StepFailure(
       'NOT_AN_ENCODER',

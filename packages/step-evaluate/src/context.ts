@@ -1,0 +1,9 @@
+import type { StepContext } from '@joyul/plugin-api';
+import type { EvaluateParams } from './index.ts';
+
+type Ports = {
+  readonly trained: { readonly type: 'trained-model' };
+  readonly dataset: { readonly type: 'dataset' };
+};
+/** What the step's files use of its context. */
+export type Context = StepContext<EvaluateParams, Ports, { readonly metrics: { readonly type: 'metrics' } }>;
