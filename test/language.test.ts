@@ -173,6 +173,27 @@ describe('what cannot be learned is refused', () => {
     });
   });
 
+  test.each([
+    ['by a template that leaves replies out', { template: 'hello' }, []],
+    ['in texts that are cut before the reply', {}, ['--set', 'max_length=8']],
+  ])('rows of which nothing is learned, %s', async (_, options, flags) => {
+    await using rig = await createNumbers({
+      'pipeline.yaml': steps
+        .replace('params: { method: auto,', 'params: { max_length: 64, method: lora,')
+        .replace('{ learning_rate: 0.01,', '{ learning_rate: 0.01, max_length: "${{ params.max_length }}",'),
+      'chats.jsonl': makeChatRows(60).replaceAll('"n', '"a longer question about n'),
+    });
+    await writeTinyLlama(rig.path('tiny'), options);
+    const result = await rig.run(...flags, '--until', 'train');
+    expect(result.exitCode).toBe(1);
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'NOTHING_TO_LEARN',
+        message: expect.stringMatching(/^None of 36 rows has a token to learn among its first \d+\.$/),
+      },
+    });
+  });
+
   test('replies that the chat template rewrites later', async () => {
     await using rig = await createNumbers({
       'chats.jsonl': Array.from({ length: 30 }, (_, index) =>

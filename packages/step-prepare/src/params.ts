@@ -32,9 +32,10 @@ export const paramsSchema = Type.Object(
     question: Type.Optional(
       Type.String({
         pattern: '\\{text\\}',
+        $comment: 'a text with {text} in it',
         description:
           'Makes conversations of labelled texts, for a language model: what the user asks, where {text} stands for the text; the label is the answer.',
-        examples: ['Which intent has this message?\n{text}'],
+        examples: ['Which intent has this message? {text}'],
       }),
     ),
     fields: Type.Object(

@@ -25,7 +25,8 @@ const bytesOf = ({ text, messages }: Row): number =>
 
 /**
  * Encodes conversations, of which the assistant's turns are learned, and texts, which are learned whole, in pieces of at
- * most `maxLength` tokens. Conversations that cannot be encoded are all told at once.
+ * most `maxLength` tokens. Conversations that cannot be encoded are all told at once, and rows of which nothing would be
+ * learned are refused.
  */
 export function encodeLanguageRows(
   rows: readonly Row[],
@@ -52,11 +53,20 @@ export function encodeLanguageRows(
       `${problems.length} of ${rows.length} conversations do not fit the model's chat template.`,
       { problems: problems.map(({ row, message }) => ({ message: `Row ${row}: ${message}` })), help },
     );
+  const targets = examples.reduce((sum, example) => sum + countTargets(example), 0);
+  if (rows.length > 0 && targets === 0)
+    throw new StepFailure(
+      'NOTHING_TO_LEARN',
+      `None of ${rows.length} rows has a token to learn among its first ${maxLength}.`,
+      {
+        help: 'Raise max_length, or look at the chat template of the model: what it writes of a conversation has to hold what the assistant says.',
+      },
+    );
   return {
     examples,
     truncated: examples.filter(({ ids, fullLength }) => fullLength > ids.length).length,
     tokens: examples.reduce((sum, { ids }) => sum + ids.length, 0),
-    targets: examples.reduce((sum, example) => sum + countTargets(example), 0),
+    targets,
     targetBytes: rows.reduce((sum, row) => sum + bytesOf(row), 0),
   };
 }
