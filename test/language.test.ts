@@ -73,6 +73,13 @@ describe('a language model is tuned on conversations', () => {
       r: 8,
     });
     expect(await rig.read('models/numbers/README.md')).toContain('pipeline_tag: text-generation');
+    const served = await rig.joyul('serve', 'models/numbers', '-p', '0');
+    expect([served.exitCode, served.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        'models/numbers holds a language model, and serve answers with classifiers only.',
+      ),
+    ]);
   });
 
   test('a second run reuses everything', async () => {

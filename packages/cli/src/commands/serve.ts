@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArguments } from '../args.ts';
 import type { Command } from '../command.ts';
@@ -11,6 +12,12 @@ const flags = {
   backend: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** What the deploy step says that the model in a folder is for; undefined where it says nothing. */
+async function readTask(dir: string): Promise<string | undefined> {
+  const text = await readFile(join(dir, 'serving.json'), 'utf8').catch(() => '{}');
+  return (JSON.parse(text) as { readonly task?: string }).task; // Written by the deploy step.
+}
 
 /** `joyul serve`. */
 export const serve: Command = {
@@ -35,6 +42,10 @@ Examples:
       throw new UsageError('Name the folder of a deployed model: `joyul serve models/NAME`.');
     if (!existsSync(join(dir, 'config.json')))
       throw new UsageError(`${dir} holds no deployed model. The deploy step of a pipeline writes one.`);
+    if ((await readTask(dir)) === 'text-generation')
+      throw new UsageError(
+        `${dir} holds a language model, and serve answers with classifiers only. Hugging Face transformers opens the folder; its README.md says how.`,
+      );
     const port = Number(args.value('port') ?? 8080);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new UsageError(`--port must be a number from 0 to 65535, but is ${args.value('port') ?? ''}.`);
