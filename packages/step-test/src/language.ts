@@ -134,16 +134,7 @@ function tell(
   emit({
     type: 'table',
     title: `On the same ${answers.length} test questions`,
-    columns: [
-      '',
-      name,
-      '95 % interval',
-      'tokens in',
-      'out',
-      's each',
-      'mended / broken',
-      'p',
-    ],
+    columns: ['', name, '95 % interval', 'tokens in', 'out', 's each', 'mended / broken', 'p'],
     rows: [row(own, ['', '']), ...rivals],
   });
   emit({
