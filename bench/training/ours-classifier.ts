@@ -1,11 +1,17 @@
 /** Our side of the case with an encoder and a classification head. */
 import { createSession } from '@joyul/compute';
 import { openModel } from '@joyul/models';
-import { chooseBuckets, entryNames, makeBatches, makeClassifierProgram, padBatch } from '@joyul/training';
+import {
+  chooseBuckets,
+  entryNames,
+  makeBatches,
+  makeClassifierProgram,
+  padBatch,
+  valuesOf,
+} from '@joyul/training';
 import { learningRate, maxGradNorm, weightDecay } from './adam.ts';
 import type { Prepared } from './ours-language.ts';
 import type { CaseSpec, Example } from './spec.ts';
-import { writeAll } from './write-all.ts';
 
 /** Opens the model and makes the program of a case. */
 export async function prepareClassifier(
@@ -28,7 +34,7 @@ export async function prepareClassifier(
     backend: 'tensorflow',
     matmul: spec.precision === 'float32' ? 'float32' : 'bfloat16',
   });
-  await writeAll(session, program.variables, model);
+  await session.write(valuesOf(program.variables, model));
   const steps = makeBatches(examples, times, size).map((batch) => ({
     tokens: batch.indices.reduce((sum, index) => sum + (examples[index]?.ids.length ?? 0), 0),
     run: async (iteration: number): Promise<number> => {

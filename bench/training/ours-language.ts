@@ -3,12 +3,11 @@ import type { Session, TensorData } from '@joyul/compute';
 import { createSession } from '@joyul/compute';
 import type { AdapterPlan } from '@joyul/models';
 import { drawAdapters, llamaWeightSpecs, openModel, planAdapters } from '@joyul/models';
-import { languageEntries, makeLanguageProgram } from '@joyul/training';
+import { languageEntries, makeLanguageProgram, valuesOf } from '@joyul/training';
 import { learningRate, maxGradNorm, weightDecay } from './adam.ts';
 import { layOut } from './layout.ts';
 import type { Piece } from './layout.ts';
 import type { CaseSpec, Example, Kind } from './spec.ts';
-import { writeAll } from './write-all.ts';
 
 /** One iteration that can be run. */
 interface Step {
@@ -77,7 +76,8 @@ export async function prepareLanguage(
   });
   // LoRA draws without a look at the weights.
   const drawn = plan === undefined ? [] : drawAdapters(plan, new Map(), 1);
-  await writeAll(session, program.variables, model, drawn);
+  const given = new Map(drawn.map((tensor) => [tensor.name, tensor]));
+  await session.write(valuesOf(program.variables, model, given));
   const steps = pieces.map((piece) => ({
     tokens: piece.tokens,
     run: (iteration: number) => runPiece(session, spec.kind, piece, iteration),

@@ -74,8 +74,10 @@ test('every function that makes operations is in a case with gradients, or known
   expect(missing.sort()).toEqual([
     'after',
     'argMax',
+    'compiled',
     'countCorrect',
     'equal',
+    'forbid',
     'fuse',
     'greater',
     'less',
@@ -87,5 +89,6 @@ test('every function that makes operations is in a case with gradients, or known
     'paddingBias',
     'resizeBilinear',
     'unpackHalf',
+    'updateSlice',
   ]);
 });

@@ -24,6 +24,7 @@ const {
   erf,
   exp,
   foldBatchNorm,
+  forbid,
   fuse,
   gather,
   gelu,
@@ -404,8 +405,12 @@ function gradientOfEqualElements(x: Tensor): Tensor {
   return gradients(sum(pooled), [image])[0] ?? image;
 }
 
-const updateCompiled: typeof updateSlice = (x, value, begin) =>
-  compiled([x, value, begin], (whole, box, at) => [updateSlice(whole, box, at)] as const)[0];
+/** A tensor and the box that is written into it, at a place. */
+const updatedShapes = [
+  [2, 5, 3],
+  [2, 2, 3],
+] as const;
+const updatedAt = constant([0, 1, 0], [3], 'int32');
 
 /** Cases without gradients; with those above they hold every operation there is. */
 export const forwardCases: readonly Case[] = [
@@ -435,13 +440,12 @@ export const forwardCases: readonly Case[] = [
     ],
     two((x, weight) => linear(centered(x), centered(weight))),
   ]),
-  ...([updateSlice, updateCompiled] as const).map((update): Case => [
-    `DynamicUpdateSlice, ${update === updateSlice ? 'by itself' : 'compiled'}`,
-    [
-      [2, 5, 3],
-      [2, 2, 3],
-    ],
-    two((x, y) => update(x, y, constant([0, 1, 0], [3], 'int32'))),
-  ]),
+  ['DynamicUpdateSlice', updatedShapes, two((x, y) => updateSlice(x, y, updatedAt))],
+  [
+    'DynamicUpdateSlice, compiled',
+    updatedShapes,
+    two((x, y) => compiled([x, y, updatedAt], (whole, box, at) => [updateSlice(whole, box, at)] as const)[0]),
+  ],
+  ['forbid', [[6]], one((x) => forbid(greaterEqual(x, 0.7)))],
   ['Fused', [[256, 512]], one((x) => fuse([x], (y) => [add(mul(y, 3), 1)] as const)[0])],
 ];

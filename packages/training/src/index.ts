@@ -40,6 +40,7 @@ export type {
   LanguageTrainingStart,
 } from './language/language-options.ts';
 export { trainLanguageModel } from './language/train-language-model.ts';
+export { valuesOf } from './model-values.ts';
 export { openEncoder } from './open-encoder.ts';
 export { describeMemory, requireMemory } from './memory-plan.ts';
 export type { MemoryAlternative } from './memory-plan.ts';

@@ -1,6 +1,6 @@
 import type { Tensor } from '../ir.ts';
 import { constant } from '../ir.ts';
-import { add, mul, sub } from './elementwise.ts';
+import { add, cast, mul, sub } from './elementwise.ts';
 import { fuse } from './fuse.ts';
 import { batchMatMul } from './matmul.ts';
 import { softmax } from './neural.ts';
@@ -101,6 +101,9 @@ export function joinHeads(x: Tensor): Tensor {
 
 const turn = (x: Tensor, cosine: Tensor | undefined, sine: Tensor | undefined, isBack: boolean): Tensor =>
   cosine === undefined || sine === undefined ? x : rotate(x, cosine, sine, isBack);
+
+/** Far below any score where a token may not look, bool, and 0 elsewhere: for {@link attention}'s bias. */
+export const forbid = (isHidden: Tensor): Tensor => mul(cast(isHidden, 'float32'), forbidden);
 
 /** 0 on and below the diagonal, forbidden above it: [1, 1, time, time], so that no token sees a later one. */
 export function causalBias(time: number): Tensor {

@@ -3,11 +3,11 @@
  */
 import {
   add,
-  cast,
   causalBias,
   compiled,
   concat,
   constant,
+  forbid,
   gather,
   less,
   lessEqual,
@@ -22,13 +22,7 @@ import type { Program, RopeTables, Tensor, Update, Variable } from '@joyul/compu
 import type { BatchShape } from '../bert/bert.ts';
 import type { AttentionContext, KeysAndValues, Llama, Projected } from './llama.ts';
 
-/** Far below any score, and still finite. */
-const forbidden = -1e9;
-
 const count = (length: number): Int32Array => Int32Array.from({ length }, (_, index) => index);
-
-/** Large and negative where it is true, and 0 elsewhere. */
-const forbid = (isHidden: Tensor): Tensor => mul(cast(isHidden, 'float32'), forbidden);
 
 /** What tokens may look at, and where they are. */
 type Place = Pick<AttentionContext, 'bias' | 'rope'>;

@@ -1,9 +1,10 @@
 import type { Backend } from '@joyul/plugin-api';
-import { Program, chooseBackend, choosePrecision, createSession, sizeOf } from '@joyul/compute';
+import { Program, chooseBackend, choosePrecision, createSession } from '@joyul/compute';
 import type { ChosenPrecision, Feeds, Session } from '@joyul/compute';
 import { Llama, LlamaCache, deriveSeed } from '@joyul/models';
 import type { CacheShape, LlamaConfig, LlamaFolder, NamedTensor } from '@joyul/models';
 import { cutInto } from '../batches.ts';
+import { valuesOf } from '../model-values.ts';
 import { makeTokenChooser } from './choose-token.ts';
 import type { Sampling } from './choose-token.ts';
 
@@ -93,17 +94,6 @@ function makeGeneratorProgram(config: LlamaConfig, shape: CacheShape): Program {
   return program;
 }
 
-/** The value of each variable: the model's weights, others in their place, and empty caches. */
-async function* valuesOf(
-  program: Program,
-  { model, weights }: GeneratorOptions,
-): AsyncGenerator<[string, Float32Array]> {
-  for (const { name, shape } of program.variables) {
-    const own = weights?.get(name)?.data ?? (await model.tensors.get(name)?.readData());
-    yield [name, own ?? new Float32Array(sizeOf(shape))];
-  }
-}
-
 /** Opens a language model to continue texts with. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
   const { config } = options.model;
@@ -113,7 +103,7 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   const shape = { batch: options.batchSize ?? 1, context };
   const program = makeGeneratorProgram(config, shape);
   const session = await createSession(program, { backend, matmul: precision.name });
-  await session.write(valuesOf(program, options));
+  await session.write(valuesOf(program.variables, options.model, options.weights));
   const decoder = new Decoder(session, shape);
   return {
     context,

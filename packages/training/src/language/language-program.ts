@@ -1,4 +1,4 @@
-import { Program, add, cast, causalBias, gather, mul, notEqual, reshape } from '@joyul/compute';
+import { Program, add, causalBias, forbid, gather, notEqual, reshape } from '@joyul/compute';
 import type { CrossEntropy, EntryBuilder, HeadCrossEntropyOptions, Tensor, Variable } from '@joyul/compute';
 import { Llama, declareAdapters } from '@joyul/models';
 import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
@@ -46,9 +46,6 @@ export const languageEntries = {
   evaluate: (shape: LanguageShape): string => `evaluate-${suffixOf(shape)}`,
 };
 
-/** Far below any score, and still finite. */
-const forbidden = -1e9;
-
 /** Tokens see those before them in their own text; positions begin anew with each text. Declares what tells them apart. */
 function packedContext(
   builder: EntryBuilder,
@@ -62,7 +59,7 @@ function packedContext(
   const { cosine, sine } = llama.ropeTables(time);
   const turn = (table: Tensor): Tensor => reshape(gather(table, positions), [batch, 1, time, headDim / 2]);
   return {
-    bias: add(mul(cast(isOther, 'float32'), forbidden), causalBias(time)), // [batch, 1, time, time]
+    bias: add(forbid(isOther), causalBias(time)), // [batch, 1, time, time]
     rope: { cosine: turn(cosine), sine: turn(sine) },
   };
 }

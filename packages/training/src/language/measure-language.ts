@@ -1,6 +1,7 @@
 import { chooseBackend, choosePrecision, createSession } from '@joyul/compute';
 import type { LlamaFolder } from '@joyul/models';
 import type { Backend } from '@joyul/plugin-api';
+import { valuesOf } from '../model-values.ts';
 import { layOut } from './batch-layout.ts';
 import { countTargets } from './language-batch.ts';
 import type { LanguageExample } from './language-batch.ts';
@@ -37,12 +38,7 @@ export async function measureLanguage(
     ...(backend === undefined ? {} : { backend }),
   });
   try {
-    await session.write(
-      (async function* () {
-        for (const [name, tensor] of model.tensors)
-          if (weights.has(name)) yield [name, await tensor.readData()] as const;
-      })(),
-    );
+    await session.write(valuesOf([...weights.values()], model));
     const task = makeLanguageTask({ session, layout, train: [], validation: own, learningRate: 0 });
     return (await task.evaluate({ iteration: 0, epoch: 0 })).loss;
   } finally {
