@@ -71,8 +71,8 @@ class Asker {
   }
 
   static async open(dir: string, context: Context): Promise<Asker> {
-    const { params, backend } = context;
-    const settings = { context: params.context, ...(backend === undefined ? {} : { backend }) };
+    const { params, env, signal, backend } = context;
+    const settings = { context: params.context, env, signal, ...(backend === undefined ? {} : { backend }) };
     return new Asker(await openAnswerer(dir, settings), context);
   }
 
