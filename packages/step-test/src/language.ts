@@ -4,7 +4,13 @@ import type { Row } from '@joyul/data';
 import { makeRandom, readDataset } from '@joyul/data';
 import { bootstrapInterval, holmAdjust, mcNemarTest } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
-import { encodeLanguageRows, measureLanguage, openLanguageModel, questionsOf } from '@joyul/training';
+import {
+  encodeLanguageRows,
+  measureLanguage,
+  openLanguageModel,
+  questionsOf,
+  readPrompt,
+} from '@joyul/training';
 import type { LanguageModel, Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './context.ts';
@@ -77,7 +83,12 @@ function compare(
 }
 
 /** Whether tuning pays on this data, in words. */
-function formVerdict(own: Result, comparisons: readonly Comparison[], metric: Metric): string {
+function formVerdict(
+  subject: string,
+  own: Result,
+  comparisons: readonly Comparison[],
+  metric: Metric,
+): string {
   const best = comparisons.reduce<Comparison | undefined>(
     (left, right) => (left === undefined || right.score > left.score ? right : left),
     undefined,
@@ -87,10 +98,10 @@ function formVerdict(own: Result, comparisons: readonly Comparison[], metric: Me
   const points = `${Math.abs(100 * best.gain).toFixed(1)} points of ${metricNames[metric]}`;
   const isCertain = best.pValue < 0.05;
   if (best.gain > 0 && isCertain)
-    return `Fine-tuning pays here: ${points} better than the best prompt (${best.way.name}), and that is no chance (${p}).`;
+    return `${subject} pays here: ${points} better than the best prompt (${best.way.name}), and that is no chance (${p}).`;
   if (best.gain > 0)
-    return `Fine-tuning is ${points} better than the best prompt (${best.way.name}), but on so few rows that may be chance (${p}).`;
-  return `Fine-tuning does not pay here: the best prompt (${best.way.name}) is ${best.gain === 0 ? 'as good' : `${points} better${isCertain ? '' : ` (which may be chance, ${p})`}`}.`;
+    return `${subject} is ${points} better than the best prompt (${best.way.name}), but on so few rows that may be chance (${p}).`;
+  return `${subject} does not pay here: the best prompt (${best.way.name}) is ${best.gain === 0 ? 'as good' : `${points} better${isCertain ? '' : ` (which may be chance, ${p})`}`}.`;
 }
 
 /** What is told of the answers. */
@@ -206,8 +217,10 @@ function checkGate(own: Result, metric: Metric, { min_accuracy: least }: Context
 /** Tests a language model on sealed conversations or texts, beside prompts for the untuned one. */
 export async function testLanguage(rows: readonly Row[], openings: number, context: Context): Promise<void> {
   const { params, inputs, outputs, seed, emit } = context;
+  const isPrompt = (await readPrompt(inputs.trained)) !== undefined;
   const models = {
-    tuned: await openLanguageModel(inputs.trained),
+    // A prompt finds in rows what its model does.
+    tuned: await openLanguageModel(isPrompt ? inputs.model : inputs.trained),
     base: await openLanguageModel(inputs.model),
   };
   const losses = await measureLosses(rows, models, context);
@@ -223,11 +236,12 @@ export async function testLanguage(rows: readonly Row[], openings: number, conte
   }
   const metric = chooseMetric(questions, params);
   const ways = listWays(await (await readDataset(inputs.dataset)).rows('train'), context);
-  const { results, consistency } = await answerAll(ways, models, questions, metric, context);
+  const dirs = { tuned: inputs.trained, base: inputs.model };
+  const { results, consistency } = await answerAll(ways, dirs, questions, metric, context);
   const [own, ...rivals] = results;
   if (own === undefined) throw new Error('Internal error: nobody answered.');
   const comparisons = compare(own, rivals, metric, seed);
-  const verdict = formVerdict(own, comparisons, metric);
+  const verdict = formVerdict(isPrompt ? 'The search for a prompt' : 'Fine-tuning', own, comparisons, metric);
   await write({
     ...describeLosses(losses),
     ...describeAnswers(own, comparisons, metric, verdict),
