@@ -24,7 +24,7 @@ function makePrompts(rows: readonly Row[], { encoder }: LanguageModel): readonly
   const questions = questionsOf(rows);
   const prompts =
     questions.length > 0
-      ? questions.map(({ messages }) => encoder.encodePrompt(messages))
+      ? questions.map(({ messages, row }) => encoder.encodePrompt(messages, row.tools))
       : rows.flatMap(({ text }) =>
           encoder
             .encodeText(text, 64)
