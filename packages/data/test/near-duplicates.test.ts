@@ -18,9 +18,9 @@ test('texts that share most word triples are one set, named by the first', async
 
 test('texts that share half of their triples are not near', async () => {
   const long = words(60, 1);
-  expect(await groupNearDuplicates([long.join(' '), [...long.slice(0, 40), ...words(20, 9)].join(' ')])).toEqual([
-    0, 1,
-  ]);
+  expect(
+    await groupNearDuplicates([long.join(' '), [...long.slice(0, 40), ...words(20, 9)].join(' ')]),
+  ).toEqual([0, 1]);
 });
 
 test('short texts are near only when they are the same words', async () => {
@@ -29,11 +29,15 @@ test('short texts are near only when they are the same words', async () => {
 
 test('a pair above the threshold is found nearly always', async () => {
   let found = 0;
-  const run = fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 2, max: 96 }), async (seed, at) => {
-    const long = words(100, seed);
-    const edited = long.with(at, 'other').with((at * 31) % 100, 'another');
-    if ((await groupNearDuplicates([long.join(' '), edited.join(' ')]))[1] === 0) found++;
-  });
+  const run = fc.asyncProperty(
+    fc.integer({ min: 1, max: 1e6 }),
+    fc.integer({ min: 2, max: 96 }),
+    async (seed, at) => {
+      const long = words(100, seed);
+      const edited = long.with(at, 'other').with((at * 31) % 100, 'another');
+      if ((await groupNearDuplicates([long.join(' '), edited.join(' ')]))[1] === 0) found++;
+    },
+  );
   await fc.assert(run, { numRuns: 100, seed: 5 });
   expect(found).toBeGreaterThanOrEqual(99);
 });

@@ -64,7 +64,7 @@ async function checkCharacters(rows: readonly RawRow[], pace: Pace): Promise<Qua
       const use = byScript.get(script) ?? { count: 0, places: new FoundPlaces() };
       byScript.set(script, use);
       use.count++;
-      use.places.add(placeOf(row, 'text', `${script}: ${preview(text)}`));
+      use.places.add(() => placeOf(row, 'text', `${script}: ${preview(text)}`));
     },
     pace,
   );

@@ -75,8 +75,9 @@ export class FoundPlaces {
     return this.#places;
   }
 
-  add(place: QualityPlace): void {
-    if (this.#total < maxPlaces) this.#places.push(place);
+  /** Adds a place, which is made only where it is kept. */
+  add(place: QualityPlace | (() => QualityPlace)): void {
+    if (this.#total < maxPlaces) this.#places.push(typeof place === 'function' ? place() : place);
     this.#total++;
   }
 }

@@ -15,7 +15,9 @@ test('even data has no findings', async () => {
 });
 
 test('small and very large classes are told with a row', async () => {
-  expect((await checkQuality([...plain(80, 'a'), ...plain(3, 'b', 90)])).map((finding) => finding.message)).toEqual([
+  expect(
+    (await checkQuality([...plain(80, 'a'), ...plain(3, 'b', 90)])).map((finding) => finding.message),
+  ).toEqual([
     '1 class with fewer than 8 rows: b (3).',
     'a has 80 rows and b has 3. Look at each class’s score, or set class_weights.'.replace('’', "'"),
   ]);

@@ -110,7 +110,8 @@ test('a folder without rows is told', async () => {
     {
       file: 'src',
       line: 1,
-      message: 'Nothing was read: 2 files, and none is CSV, JSONL, JSON, Parquet, text or e-mail. Set format.',
+      message:
+        'Nothing was read: 2 files, and none is CSV, JSONL, JSON, Parquet, text or e-mail. Set format.',
     },
   ]);
 });

@@ -38,7 +38,12 @@ test('params name the fields; group and split are read', () => {
 
 test('a field that is not there is told with those that are', () => {
   expect(readCsvRows('a.csv', 'x,y\n1,2\n').problems).toEqual([
-    { file: 'a.csv', line: 1, message: 'No field holds the text; the fields are "x", "y". Set fields.text, or fields: { prompt: …, completion: … }.' },
+    {
+      file: 'a.csv',
+      line: 1,
+      message:
+        'No field holds the text; the fields are "x", "y". Set fields.text, or fields: { prompt: …, completion: … }.',
+    },
   ]);
   expect(readCsvRows('a.csv', 'text,y\n1,2\n', { fields: { label: 'z' } }).problems).toEqual([
     {
@@ -117,7 +122,8 @@ test('a row that fits two shapes is refused, and params decide', () => {
     {
       file: 'a.jsonl',
       line: 1,
-      message: 'This row fits both OpenAI chat and texts (messages, text). Set format: openai or format: text.',
+      message:
+        'This row fits both OpenAI chat and texts (messages, text). Set format: openai or format: text.',
     },
   ]);
   expect(readJsonlRows('a.jsonl', text, { shape: 'text' }).rows).toHaveLength(1);
