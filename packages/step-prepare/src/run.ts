@@ -144,7 +144,7 @@ const addCounts = (...all: readonly Readonly<Record<string, number>>[]): Record<
 
 type PrepareContext = Context & { readonly outputs: { readonly dataset: string; readonly test: string } };
 
-/** Reads, checks, cleans, splits and writes. Rows lie on disk from reading to writing: see docs/data.md. */
+/** Reads, checks, cleans, splits and writes. Rows lie on disk from reading to writing, so that texts of any size fit. */
 export async function prepare(context: PrepareContext): Promise<void> {
   const { params } = context;
   const references = listOf(params.source ?? (context.inputs.files === undefined ? undefined : 'files:'));
@@ -272,12 +272,10 @@ async function finishArtifacts(stages: Stages, context: PrepareContext): Promise
   await sealTestSplit(outputs.test, header);
   await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
-  reportRun(context, report, [
-    ...read.verdicts,
-    ...unlabelled.verdicts,
-    ...cleaned.notes,
-    ...(measured === undefined ? [] : [measured.note]),
-  ]);
+  reportRun(context, report, {
+    verdicts: [...read.verdicts, ...unlabelled.verdicts],
+    notes: [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])],
+  });
 }
 
 /** What each stage of preparing gave. */

@@ -10,7 +10,10 @@ function parseRecord(file: string, line: number, content: string): TableRecord |
   try {
     value = JSON.parse(content);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // V8 adds a line and a column of the piece, which are not those of the file.
+    const reason = String(error)
+      .replace(/^SyntaxError: /, '')
+      .replace(/ \(line \d+ column \d+\)$/, '');
     return { file, line, message: `This is not JSON: ${reason}.` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
