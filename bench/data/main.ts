@@ -16,6 +16,7 @@ import { makeRows } from './make-rows.ts';
 interface Measured {
   readonly peakMb: number;
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly findings: readonly string[];
 }
 
@@ -48,7 +49,7 @@ try {
   else {
     for (const finding of measured.findings) process.stdout.write(`${finding}\n`);
     process.stdout.write(
-      `${(made.bytes / 1e9).toFixed(2)} GB, ${made.rows.toLocaleString('en-US')} rows: peak ${measured.peakMb} MB resident, ${measured.seconds.toFixed(0)} s, ${mbPerSecond.toFixed(1)} MB/s\n`,
+      `${(made.bytes / 1e9).toFixed(2)} GB, ${made.rows.toLocaleString('en-US')} rows: peak ${measured.peakMb} MB resident, ${measured.seconds.toFixed(0)} s (${measured.cpuSeconds.toFixed(0)} s of processor time), ${mbPerSecond.toFixed(1)} MB/s\n`,
     );
   }
 } finally {

@@ -2,7 +2,7 @@
  * Prepares one file and prints what it took.
  *
  * `prepare-file.ts FOLDER NAME [PARAMS]`: NAME lies in FOLDER, where the artifacts go too; PARAMS is JSON. The last line
- * is JSON: `{ "peakMb", "seconds", "findings" }`.
+ * is JSON: `{ "peakMb", "seconds", "cpuSeconds", "findings" }`.
  */
 import { join } from 'node:path';
 import type { StepEvent } from '@joyul/plugin-api';
@@ -41,5 +41,6 @@ await prepare.run({
   emit: told,
 });
 const seconds = (performance.now() - start) / 1000;
+const { user, system } = process.cpuUsage();
 const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
-process.stdout.write(`${JSON.stringify({ peakMb, seconds, findings })}\n`);
+process.stdout.write(`${JSON.stringify({ peakMb, seconds, cpuSeconds: (user + system) / 1e6, findings })}\n`);

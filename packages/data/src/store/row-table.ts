@@ -1,9 +1,11 @@
+import { formatConversation } from '../readers/chat.ts';
 import type { ChatMessage, JsonObject, RawRow, RowPlace, TokenRow } from '../row.ts';
 import { Spool } from './spool.ts';
 
 /** What of a row lies on disk; the rest is looked at too often. */
 interface Stored {
-  readonly text: string;
+  /** Absent where it is what the turns say, which would be written twice. */
+  readonly text?: string;
   readonly messages?: readonly ChatMessage[] | undefined;
   readonly tools?: readonly JsonObject[] | undefined;
   readonly tokens?: TokenRow | undefined;
@@ -46,7 +48,7 @@ class StoredRow implements RawRow {
   }
 
   get text(): string {
-    return this.#table.read(this.#index).text;
+    return this.#table.textAt(this.#index);
   }
   get messages(): readonly ChatMessage[] | undefined {
     return this.kind === 'chat' ? this.#table.read(this.#index).messages : undefined;
@@ -126,9 +128,9 @@ export class RowTable {
   add(given: RawRow, change: { readonly text?: string; readonly label?: string | undefined } = {}): void {
     const text = change.text ?? given.text;
     const { messages, tools, tokens, id, group } = given;
-    const index = this.#spool.add(
-      JSON.stringify({ text, messages, tools, tokens, id, group } satisfies Stored),
-    );
+    const isSaid = messages !== undefined && text === formatConversation(messages);
+    const stored: Stored = { ...(isSaid ? {} : { text }), messages, tools, tokens, id, group };
+    const index = this.#spool.add(JSON.stringify(stored));
     if (index >= this.#columns.file.length) this.#grow();
     const { file, line, label, length, split, kind } = this.#columns;
     file[index] = this.#files.numberOf(given.place.file);
@@ -146,6 +148,11 @@ export class RowTable {
     const stored = JSON.parse(this.#spool.read(index)) as Stored; // Written by add.
     this.#last = { index, stored };
     return stored;
+  }
+
+  textAt(index: number): string {
+    const { text, messages = [] } = this.read(index);
+    return text ?? formatConversation(messages);
   }
 
   labelAt(index: number): string | undefined {
