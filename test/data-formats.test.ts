@@ -27,6 +27,16 @@ steps:
   train:
     uses: train
     inputs: { dataset: prepare.dataset, weights: init.weights, strategy: strategy.strategy, hparams: hparams.hparams }
+  evaluate:
+    uses: evaluate
+    inputs: { trained: train.trained, dataset: prepare.dataset }
+  test:
+    uses: test
+    inputs: { trained: train.trained, test: prepare.test, dataset: prepare.dataset, model: select.model }
+  deploy:
+    uses: deploy
+    with: { to: models/tokens }
+    inputs: { trained: train.trained, metrics: test.metrics, dataset: prepare.dataset, model: select.model }
 `;
 
 async function create(files: Readonly<Record<string, string>>): Promise<Rig> {
@@ -61,11 +71,13 @@ describe('rows of tokens', () => {
     expect(told).toMatch(/have (\d+) tokens, of which \d+ \(62\.5 %\) are learned/);
     expect(told).toMatch(/(\d+) of \1 conversations are longer than 8 tokens/);
     expect(told).toContain('Validation loss');
+    expect(findingsOf(result, 'test')).toMatch(/Test perplexity [\d.]+, of the untuned model [\d.]+/);
+    expect(findingsOf(result, 'deploy')).toContain('models/tokens');
   });
 
   test('that the model does not know are refused with row and position', async () => {
     await using rig = await create({ 'rows.jsonl': lines(tokenRows(40, 5000)) });
-    const result = await rig.run();
+    const result = await rig.run('--until', 'train');
     expect(result.exitCode).toBe(1);
     expect(failureOf(result)).toMatchObject({
       failure: {

@@ -50,7 +50,7 @@ export async function groupRows(rows: readonly RawRow[], pace: Pace = {}): Promi
     },
     pace,
   );
-  const sets = finder.find();
+  const sets = await finder.find(pace.signal);
   const nearDuplicates = countShared(sets, rows.length);
   const namedGroups = groups.size === 0 ? 0 : countShared(named, rows.length);
   for (const [one, other] of pairs) sets.join(one, other);
@@ -70,7 +70,7 @@ export async function groupNear(rows: readonly RawRow[], pace: Pace = {}): Promi
     },
     pace,
   );
-  const sets = finder.find();
+  const sets = await finder.find(pace.signal);
   return rows.map((_, index) => sets.find(index));
 }
 

@@ -1,9 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { duplicateKey } from './clean.ts';
 
 const hashes = 128;
 const bands = 32; // 4 rows a band: a pair of similarity 0.8 shares a band with probability 0.9999999.
 const maxCandidates = 8; // In one bucket: boilerplate must not make the search quadratic.
 const shingleWords = 3;
+const threshold = 0.8;
 const keptShingles = 512;
 const keptPairs = 1 << 20;
 
@@ -115,18 +117,28 @@ export class NearDuplicateFinder {
     }
   }
 
-  /** The sets of texts whose word triples overlap by at least `threshold` (Jaccard). */
-  find(threshold = 0.8): UnionFind {
+  /** The sets of texts whose word triples overlap by 0.8 or more (Jaccard). */
+  async find(signal?: AbortSignal): Promise<UnionFind> {
     const sets = new UnionFind(this.#size);
-    for (const band of this.#bands) this.#joinBand(band, sets, threshold);
+    // A bucket begins with its first text. Others in it that are near none before them follow in a chain.
+    const heads = new Int32Array(2 ** Math.ceil(Math.log2(this.#size * 1.5 + 2)));
+    const next = new Int32Array(this.#size);
+    for (const band of this.#bands) {
+      await setImmediate();
+      signal?.throwIfAborted();
+      heads.fill(-1);
+      next.fill(-1);
+      this.#joinBand(band, sets, { heads, next });
+    }
     return sets;
   }
 
-  #joinBand(band: Uint32Array, sets: UnionFind, threshold: number): void {
-    const places = 2 ** Math.ceil(Math.log2(this.#size * 1.5 + 2));
-    // A bucket begins with its first text. Others in it that are near none before them follow in a chain.
-    const heads = new Int32Array(places).fill(-1);
-    const next = new Int32Array(this.#size).fill(-1);
+  #joinBand(
+    band: Uint32Array,
+    sets: UnionFind,
+    { heads, next }: { readonly heads: Int32Array; readonly next: Int32Array },
+  ): void {
+    const places = heads.length;
     for (let index = 0; index < this.#size; index++) {
       const hash = band[index] ?? 0;
       let place = hash & (places - 1);
@@ -137,7 +149,7 @@ export class NearDuplicateFinder {
         continue;
       }
       for (let length = 1; ; length++) {
-        if (this.#isNear(other, index, sets, threshold)) break;
+        if (this.#isNear(other, index, sets)) break;
         const following = next[other] ?? -1;
         if (following === -1) {
           if (length < maxCandidates) next[other] = index;
@@ -148,7 +160,7 @@ export class NearDuplicateFinder {
     }
   }
 
-  #isNear(other: number, index: number, sets: UnionFind, threshold: number): boolean {
+  #isNear(other: number, index: number, sets: UnionFind): boolean {
     if (sets.find(other) === sets.find(index)) return true;
     const pair = other * this.#size + index;
     if (this.#apart.has(pair)) return false;

@@ -56,7 +56,7 @@ const listed = (items: readonly string[], word: string): string =>
 /** The shape that params name by its fields; undefined where they name none. */
 function namedShape(wanted: FieldNames): RowShape | undefined {
   if (wanted.messages !== undefined) return 'openai';
-  return wanted.prompt !== undefined && wanted.completion !== undefined ? 'prompt-completion' : undefined;
+  return wanted.prompt !== undefined || wanted.completion !== undefined ? 'prompt-completion' : undefined;
 }
 
 /** What detecting a shape has to know besides the names of fields. */
@@ -78,6 +78,7 @@ export function detectShape(
 ): RowShape | { readonly reason: string } {
   const named = namedShape(wanted);
   if (named !== undefined) return named;
+  if (wanted.text !== undefined && hasText) return hasLabel ? 'classification' : 'text';
   const fits = shapeFields
     .filter(([, fields]) => fields.every((name) => names.includes(name)))
     .map(([shape]) => shape);

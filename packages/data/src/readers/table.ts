@@ -255,7 +255,7 @@ export class RowMaker {
     const { shape, fields: wanted = {} } = this.#options;
     if (shape !== undefined && shape !== 'chat') return shape;
     const has = (role: 'text' | 'label'): boolean => {
-      const field = this.#fields?.[role];
+      const field = this.#fields?.[role] ?? usualNames[role].find((name) => names.includes(name));
       return shape === undefined && field !== undefined && names.includes(field);
     };
     return detectShape(names, { hasText: has('text'), hasLabel: has('label'), wanted });

@@ -128,3 +128,47 @@ test('a row that fits two shapes is refused, and params decide', () => {
   ]);
   expect(readJsonlRows('a.jsonl', text, { shape: 'text' }).rows).toHaveLength(1);
 });
+
+test('a later row that fits two shapes is refused too, and a named field decides', () => {
+  const rows = ['{"prompt":"a","completion":"b"}', '{"prompt":"a","completion":"b","text":"c"}'];
+  const { rows: made, problems } = readJsonlRows('a.jsonl', rows.join('\n'));
+  expect([made.length, problems]).toEqual([
+    1,
+    [
+      {
+        file: 'a.jsonl',
+        line: 2,
+        message:
+          'This row fits both prompt with completion and texts (prompt, text). Set format: prompt-completion or format: text.',
+      },
+    ],
+  ]);
+  const named = readJsonlRows('a.jsonl', rows[1] ?? '', { fields: { text: 'text' } });
+  expect(named.rows.map((row) => row.text)).toEqual(['c']);
+});
+
+test('columns of CSV become conversations, also with turns and tools as JSON, and a wrong one is told with its column', () => {
+  const asked = readCsvRows('a.csv', 'q,a,s\nHi,Hello,Be kind.\nHi,,x\n', {
+    fields: { prompt: 'q', completion: 'a', system: 's' },
+  });
+  expect(asked.rows[0]?.messages?.map(({ role }) => role)).toEqual(['system', 'user', 'assistant']);
+  expect(asked.problems).toEqual([
+    {
+      file: 'a.csv',
+      line: 3,
+      column: 4,
+      field: '/a',
+      message: 'expected a string or messages, but is "".',
+    },
+  ]);
+  const turns = JSON.stringify([
+    { from: 'human', value: 'Hi' },
+    { from: 'gpt', value: 'Hello' },
+  ]).replaceAll('"', '""');
+  const nested = readCsvRows('a.csv', `talk,fns\n"${turns}","[{""name"":""f""}]"\n`, {
+    fields: { messages: 'talk', tools: 'fns' },
+  });
+  expect(nested.rows).toMatchObject([
+    { messages: [{ content: 'Hi' }, { content: 'Hello' }], tools: [{ function: { name: 'f' } }] },
+  ]);
+});
