@@ -53,7 +53,9 @@ export async function answerQuestions(
   const answers: Answer[] = [];
   for (let from = 0; from < questions.length; from += atOnce) {
     const part = questions.slice(from, from + atOnce);
-    const prompts = part.map((question) => encoder.encodePrompt(ask(question)).slice(-room));
+    const prompts = part.map((question) =>
+      encoder.encodePrompt(ask(question), question.row.tools).slice(-room),
+    );
     const generations = await generator.generate(prompts, { maxNewTokens, stopIds: [encoder.endId] });
     for (const [index, question] of part.entries()) {
       const { ids = [], ending = 'length' } = generations[index] ?? {};
