@@ -55,6 +55,7 @@ export { describeMemory, requireMemory } from './memory-plan.ts';
 export type { MemoryAlternative } from './memory-plan.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
+export { readUnlabelled } from './read-unlabelled.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';
 export type { Schedule } from './schedule.ts';
 export { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';

@@ -6,12 +6,12 @@ import type { FeatureOptions } from '../trunk/features.ts';
 
 /** How well a linear head on frozen features answers. */
 export interface ProbeScore {
-  readonly right: number;
-  readonly rows: number;
+  /** By validation row. */
+  readonly isRight: readonly boolean[];
 }
 
 /**
- * Fits a head on the frozen features of labelled training rows, and counts how many validation rows it answers rightly:
+ * Fits a head on the frozen features of labelled training rows, and sees which validation rows it answers rightly:
  * what an encoder's features are worth before anything else is tuned.
  */
 export async function probeEncoder(
@@ -29,8 +29,6 @@ export async function probeEncoder(
   const probe = fitProbe(features.subarray(0, train.length * width), width, labels, options.classes);
   const answers = probe.predict(features.subarray(train.length * width));
   return {
-    right: answers.filter((shares, row) => shares.indexOf(Math.max(...shares)) === validation[row]?.label)
-      .length,
-    rows: validation.length,
+    isRight: answers.map((shares, row) => shares.indexOf(Math.max(...shares)) === validation[row]?.label),
   };
 }

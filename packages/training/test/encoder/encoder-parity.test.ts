@@ -90,17 +90,22 @@ const feedsOf: { readonly [K in Objective]: (step: Reference[K][number]) => Feed
 const largest = (found: ArrayLike<number>, expected: readonly number[]): number =>
   expected.reduce((most, value, at) => Math.max(most, Math.abs((found[at] ?? Number.NaN) - value)), 0);
 
-async function replay<K extends Objective>(
-  objective: K,
+async function replay(
+  objective: Objective,
   backend: Session['backend'],
 ): Promise<{ readonly losses: number[]; readonly norms: number[] }> {
   const session = await open(objective, backend);
-  const steps: readonly Reference[K][number][] = reference[objective];
+  const feeds =
+    objective === 'contrastive'
+      ? reference.contrastive.map((step) => ({
+          ...feedsOf.contrastive(step),
+          seed: Int32Array.of(step.seed),
+        }))
+      : reference.masked.map((step) => ({ ...feedsOf.masked(step), seed: Int32Array.of(step.seed) }));
   const [losses, norms]: [number[], number[]] = [[], []];
-  for (const [index, step] of steps.entries()) {
+  for (const [index, inputs] of feeds.entries()) {
     const { loss, gradientNorm } = await session.run(encoderEntries.train(time), {
-      ...feedsOf[objective](step),
-      seed: Int32Array.of(step.seed),
+      ...inputs,
       learningRate: 1e-3,
       ...optimizer.scalarsAt(index + 1),
     });
