@@ -117,10 +117,12 @@ export const paramsSchema = Type.Object(
             {
               per_class: Type.Optional(Type.Integer({ minimum: 1 })),
               total: Type.Optional(Type.Integer({ minimum: 1 })),
-              of: Type.Union([Type.Literal('all'), Type.Literal('train')], {
-                default: 'all',
-                description: 'train leaves the validation and test splits that the source gives whole.',
-              }),
+              of: Type.Optional(
+                Type.Union([Type.Literal('all'), Type.Literal('train')], {
+                  description:
+                    'train leaves the validation and test splits that the source gives whole; the default is all.',
+                }),
+              ),
             },
             { additionalProperties: false },
           ),

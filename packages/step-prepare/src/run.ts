@@ -61,10 +61,10 @@ function limitRows(rows: readonly RawRow[], params: PrepareParams, seed: number)
   const {
     per_class: perClass,
     total,
-    of,
+    of = 'all',
   } = typeof limit === 'number'
-    ? { total: limit, of: 'all' }
-    : { per_class: undefined, total: undefined, ...limit };
+    ? { total: limit }
+    : { per_class: undefined, total: undefined, of: undefined, ...limit };
   const isWhole = ({ split = 'train' }: RawRow): boolean => of === 'train' && split !== 'train';
   const open = rows.filter((row) => !isWhole(row));
   const indices = sampleIndices(
