@@ -152,11 +152,21 @@ export const paramsSchema = Type.Object(
             {
               per_class: Type.Optional(Type.Integer({ minimum: 1 })),
               total: Type.Optional(Type.Integer({ minimum: 1 })),
+              of: Type.Optional(
+                Type.Union([Type.Literal('all'), Type.Literal('train')], {
+                  description:
+                    'train leaves the validation and test splits that the source gives whole; the default is all.',
+                }),
+              ),
             },
             { additionalProperties: false },
           ),
         ],
-        { description: 'Keep so many rows, drawn evenly by the seed.', examples: [1000, { per_class: 200 }] },
+        {
+          description:
+            'Keep so many rows, drawn evenly by the seed. For few labels and many texts without, name the same source under unlabelled.',
+          examples: [1000, { per_class: 200 }, { per_class: 10, of: 'train' }],
+        },
       ),
     ),
     tokenizer: Type.Optional(

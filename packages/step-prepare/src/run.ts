@@ -74,14 +74,22 @@ class Finisher {
 function limitRows(rows: readonly RawRow[], params: PrepareParams, seed: number): readonly RawRow[] {
   const { limit } = params;
   if (limit === undefined) return rows;
-  const { per_class: perClass, total } =
-    typeof limit === 'number' ? { total: limit } : { per_class: undefined, total: undefined, ...limit };
+  const {
+    per_class: perClass,
+    total,
+    of = 'all',
+  } = typeof limit === 'number'
+    ? { total: limit }
+    : { per_class: undefined, total: undefined, of: undefined, ...limit };
+  const isWhole = ({ split = 'train' }: RawRow): boolean => of === 'train' && split !== 'train';
+  const open = rows.filter((row) => !isWhole(row));
   const indices = sampleIndices(
-    rows.map((row) => `${row.label ?? ''}\0${row.split ?? ''}`),
+    open.map((row) => `${row.label ?? ''}\0${row.split ?? ''}`),
     { ...(perClass === undefined ? {} : { perClass }), ...(total === undefined ? {} : { total }) },
     seed,
   );
-  return indices.flatMap((index) => rows[index] ?? []);
+  const kept = new Set(indices.flatMap((index) => open[index] ?? []));
+  return rows.filter((row) => isWhole(row) || kept.has(row));
 }
 
 /** Texts for continued pretraining: none that validation or test will judge. */

@@ -271,6 +271,18 @@ describe('rows', () => {
     expect(await sizes({ per_class: 15 })).toEqual([15, 15]);
   });
 
+  test('a limit of training rows leaves a test split that the source gives whole', async () => {
+    const files = { 'd/train.csv': makeCsv(40), 'd/test.csv': makeCsv(30).replaceAll('today', 'long ago') };
+    const { quality } = await prepare(files, {
+      source: 'd',
+      unlabelled: 'd/train.csv',
+      limit: { per_class: 5, of: 'train' },
+      leakage: 'keep',
+      split: { validation: 0.2, test: 0 },
+    });
+    expect(quality.splits).toEqual({ train: 8, validation: 2, test: 60, unlabelled: 78 });
+  });
+
   test('unlabelled texts join, without those that will be judged', async () => {
     const judged = 'I lost my card number 0 today';
     const result = await prepare(
