@@ -11,6 +11,8 @@ const encoder: LanguageEncoder = {
     padId: 0,
     endId: 2,
     firstIds: [],
+    maskId: undefined,
+    specialIds: new Set(),
     encode: unused,
     encodePlain: unused,
     countTokens: unused,
