@@ -64,6 +64,6 @@ export { trainClassifier } from './train-classifier.ts';
 export { balanceClasses, findCut } from './training-plan.ts';
 export { TrainingError } from './train-options.ts';
 export type { LoopOptions, LoopStart, TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
-export { findTrainingTime, keepTrainingTime } from './training-time.ts';
+export { digestTraining, findTrainingTime, keepTrainingTime } from './training-time.ts';
 export { proveTrainability } from './trainability.ts';
 export type { EffectiveChange, TensorProof, Trainability } from './trainability.ts';

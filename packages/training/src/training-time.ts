@@ -10,11 +10,16 @@ import { join } from 'node:path';
 
 const describing = ['training.json', 'trainability.json', 'prompt.json'];
 
-async function fileOf(sharedDir: string, trainedDir: string): Promise<string> {
+/** Names a training by what it says of itself: a sha256 that is the same for the same training only. */
+export async function digestTraining(trainedDir: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of describing) hash.update(await readFile(join(trainedDir, name)).catch(() => ''));
-  return join(sharedDir, 'training-times', `${hash.digest('hex')}.json`);
+  for (const name of describing)
+    hash.update(await readFile(join(trainedDir, name)).catch(() => '')).update('\n');
+  return hash.digest('hex');
 }
+
+const fileOf = async (sharedDir: string, trainedDir: string): Promise<string> =>
+  join(sharedDir, 'training-times', `${await digestTraining(trainedDir)}.json`);
 
 /** Remembers how many seconds a trained model took to make. */
 export async function keepTrainingTime(

@@ -1,7 +1,7 @@
 /** What a trained model is, in a table that it stands in beside others. */
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findTrainingTime } from '@joyul/training';
+import { digestTraining, findTrainingTime, readPrompt } from '@joyul/training';
 import type { Strategy, Trainability } from '@joyul/training';
 import type { WayKind } from './decide.ts';
 
@@ -24,7 +24,11 @@ async function readJson<T>(dir: string, name: string): Promise<T | undefined> {
 const variantNames = { lora: 'LoRA', rslora: 'rsLoRA', dora: 'DoRA' } as const;
 
 /** What was done, in a few words. */
-export function nameStrategy({ method, blocks, adapters }: Pick<Strategy, 'method' | 'blocks' | 'adapters'>): string {
+export function nameStrategy({
+  method,
+  blocks,
+  adapters,
+}: Pick<Strategy, 'method' | 'blocks' | 'adapters'>): string {
   if (adapters !== undefined) return `${variantNames[adapters.variant]} r=${adapters.rank}`;
   if (method !== 'repurpose') return method === 'full' ? 'full fine-tuning' : method;
   const layers = blocks.filter((block) => block.startsWith('layer.')).length;
@@ -44,11 +48,11 @@ function measureChanged(proof: Trainability | undefined): number {
 }
 
 /** Says of a folder what it is and what it takes. */
-export async function describeTrained(dir: string, sharedDir: string): Promise<Trained> {
+async function describeTrained(dir: string, sharedDir: string): Promise<Trained> {
   const [training, proof, prompt, trainingSeconds] = await Promise.all([
     readJson<{ readonly strategy?: Strategy }>(dir, 'training.json'),
     readJson<Trainability>(dir, 'trainability.json'),
-    readJson<{ readonly shots: number; readonly instruction: string }>(dir, 'prompt.json'),
+    readPrompt(dir),
     findTrainingTime(sharedDir, dir),
   ]);
   const took = trainingSeconds === undefined ? {} : { trainingSeconds };
@@ -73,11 +77,9 @@ export async function listTrained(dirs: readonly string[], sharedDir: string): P
   const names = new Map<string, number>();
   const list: Trained[] = [];
   for (const dir of dirs) {
-    const files = ['training.json', 'trainability.json', 'prompt.json'];
-    const texts = await Promise.all(files.map((name) => readFile(join(dir, name), 'utf8').catch(() => '')));
-    const content = texts.join('\n');
-    if (seen.has(content)) continue;
-    seen.add(content);
+    const digest = await digestTraining(dir);
+    if (seen.has(digest)) continue;
+    seen.add(digest);
     const trained = await describeTrained(dir, sharedDir);
     const number = (names.get(trained.name) ?? 0) + 1;
     names.set(trained.name, number);

@@ -43,7 +43,8 @@ export function questionsOf(rows: readonly Row[]): readonly Question[] {
 const atOnce = 64;
 
 /**
- * Answers questions, greedily where nothing else is said. Prompts that leave no room for an answer lose their beginning: what is asked stands at
+ * Answers questions, greedily where nothing else is said. Prompts that leave no room for an answer lose their
+ * beginning: what is asked stands at
  * the end.
  */
 export async function answerQuestions(

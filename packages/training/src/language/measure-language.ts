@@ -13,6 +13,8 @@ export interface MeasureOptions {
   /** The default is float32: what is compared should not be rounded. */
   readonly precision?: 'float32' | 'bfloat16' | 'auto';
   readonly batchSize?: number;
+  /** False gives each text a row of its own; absent: where it saves work, rows hold several. */
+  readonly packing?: boolean;
 }
 
 /** The loss of the targets of a few texts. */
@@ -31,7 +33,7 @@ export const meanLoss = (parts: readonly PartLoss[]): number =>
 export async function measureParts(
   model: LlamaFolder,
   examples: readonly LanguageExample[],
-  { backend, precision = 'float32', batchSize = 8 }: MeasureOptions = {},
+  { backend, precision = 'float32', batchSize = 8, packing }: MeasureOptions = {},
 ): Promise<readonly PartLoss[]> {
   const own = examples.filter((example) => countTargets(example) > 0);
   const layout = layOut({
@@ -41,6 +43,7 @@ export async function measureParts(
     seed: 0,
     batchSize,
     maxLength: own.reduce((most, { ids }) => Math.max(most, ids.length), 8),
+    ...(packing === undefined ? {} : { packing }),
   });
   const { program, weights } = makeLanguageProgram({ config: model.config, shapes: layout.shapes });
   const chosen = await choosePrecision(precision, chooseBackend(backend).name);

@@ -90,12 +90,7 @@ function markLast(mask: Tensor, { batch, time }: BatchShape): Tensor {
 }
 
 /** Features [batch, hidden] of token states [batch·time, hidden]. */
-export function poolStates(
-  states: Tensor,
-  mask: Tensor,
-  shape: BatchShape,
-  pooling: FeaturePooling,
-): Tensor {
+export function poolStates(states: Tensor, mask: Tensor, shape: BatchShape, pooling: FeaturePooling): Tensor {
   const { batch, time } = shape;
   const width = states.shape[1] ?? 1;
   const grouped = reshape(states, [batch, time, width]);
