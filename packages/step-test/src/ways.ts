@@ -101,21 +101,33 @@ const drawn = { temperature: 0.7, times: 2 };
 /** What an asker is told besides the questions. */
 type AskOptions = Pick<AnswerOptions, 'ask' | 'sampling'>;
 
+/** Questions that a model on this machine answers at the same time. */
+export const answersAtOnce = 16;
+
 /** Asks one model. */
 class Asker {
   readonly #answerer: Answerer;
+  /** Whether it answers on another machine. */
+  readonly #isServed: boolean;
   readonly #context: Context;
 
-  private constructor(answerer: Answerer, context: Context) {
+  private constructor(answerer: Answerer, isServed: boolean, context: Context) {
     this.#answerer = answerer;
+    this.#isServed = isServed;
     this.#context = context;
   }
 
   static async open(dir: string, context: Context): Promise<Asker> {
     const { params, backend, env, signal } = context;
-    const settings = { context: params.context, batchSize: answersAtOnce, env, signal };
-    const answerer = await openAnswerer(dir, { ...settings, ...(backend === undefined ? {} : { backend }) });
-    return new Asker(answerer, context);
+    const isServed = (await readPrompt(dir))?.endpoint !== undefined;
+    const answerer = await openAnswerer(dir, {
+      context: params.context,
+      env,
+      signal,
+      ...(isServed ? {} : { batchSize: answersAtOnce }),
+      ...(backend === undefined ? {} : { backend }),
+    });
+    return new Asker(answerer, isServed, context);
   }
 
   async #ask(name: string, questions: readonly Question[], options: AskOptions): Promise<readonly Answer[]> {
@@ -137,7 +149,7 @@ class Asker {
     const lengthOf = ({ row }: Question): number => row.text.length;
     const longest = questions.toSorted((left, right) => lengthOf(right) - lengthOf(left)).slice(0, 1);
     // What is compiled at the first answers is no part of their time.
-    await this.#ask('warming up', longest, asked);
+    if (!this.#isServed) await this.#ask('warming up', longest, asked);
     const startMs = performance.now();
     const answers = await this.#ask(way.name, questions, asked);
     const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
@@ -147,11 +159,7 @@ class Asker {
   }
 
   /** How alike answers stay when questions change in ways that do not matter, and when they are drawn. */
-  async measureConsistency(
-    { way, answers }: Result,
-    metric: Metric,
-    isDrawn: boolean,
-  ): Promise<readonly Agreement[]> {
+  async measureConsistency({ way, answers }: Result, metric: Metric): Promise<readonly Agreement[]> {
     const { seed, params } = this.#context;
     const asked = answers.slice(0, params.consistency_questions);
     const { ask = ({ messages }) => messages } = way;
@@ -170,7 +178,9 @@ class Asker {
         );
       results.push(await compare(name, { ask: (question) => ask({ messages: change(question) }) }));
     }
-    for (let time = 1; time <= (isDrawn ? drawn.times : 0); time++) {
+    // A server is asked for the likeliest answer only.
+    const times = this.#isServed ? 0 : drawn.times;
+    for (let time = 1; time <= times; time++) {
       const sampling = { temperature: drawn.temperature, seed: (seed + time * 7919) >>> 0 };
       results.push(await compare(`drawn at temperature ${drawn.temperature}, ${time}`, { ask, sampling }));
     }
@@ -181,9 +191,6 @@ class Asker {
     this.#answerer.dispose();
   }
 }
-
-/** Questions that are answered at the same time. */
-export const answersAtOnce = 16;
 
 /** A model, and the ways to ask it. */
 interface Contestant {
@@ -206,9 +213,7 @@ async function answerIn(
     for (const way of ways) results.push(await asker.judge(way, questions, metric, trained));
     const best = findBest(results);
     if (best === undefined) return results;
-    // A server draws nothing: it is asked for the likeliest answer.
-    const isDrawn = (await readPrompt(dir))?.endpoint === undefined;
-    const consistency = await asker.measureConsistency(best, metric, isDrawn);
+    const consistency = await asker.measureConsistency(best, metric);
     return results.map((result) => (result === best ? { ...result, consistency } : result));
   } finally {
     asker.close();

@@ -23,7 +23,7 @@ export interface Reason {
 const judge = (gain: number, pValue: number): Verdict =>
   gain <= 0 ? 'does not hold' : pValue < level ? 'holds' : 'cannot be told here';
 
-const say = (name: string, verdict: Verdict, figures: string): string => `${name} ${verdict}: ${figures}`;
+const say = (name: string, verdict: Verdict, figures: string): string => `${name}: ${verdict}. ${figures}`;
 
 /** Whether answers stay more alike when questions are changed in ways that do not matter, or drawn again: [questions] each. */
 export function judgeConsistency(
@@ -37,7 +37,7 @@ export function judgeConsistency(
   const text = say(
     'Consistency',
     verdict,
-    `when questions are changed a little or answered again by chance, ${percent(own.tuned)} of the tuned model's answers stay, and ${percent(own.other)} of those of the best prompt (${prompt.name}; ${formatP(pValue)}).`,
+    `When questions are changed a little or answered again by chance, ${percent(own.tuned)} of the tuned model's answers stay, and ${percent(own.other)} of those of the best prompt (${prompt.name}; ${formatP(pValue)}).`,
   );
   return { name: 'consistency', verdict, ...own, pValue, text };
 }
@@ -63,7 +63,7 @@ export function judgeCapability(
   const text = say(
     'More capability',
     verdict,
-    `${better} of ${tuned.length} questions (${percent(better / count)}) are answered rightly by the tuned model and by no prompt, ${worse} by a prompt and not by the tuned model (${formatP(pValue)}).`,
+    `${better} of ${tuned.length} questions (${percent(better / count)}) are answered rightly by the tuned model and by none of ${prompts.length} prompts, ${worse} by one of these and not by the tuned model (${formatP(pValue)}).`,
   );
   return { name: 'capability', verdict, tuned: better / count, other: worse / count, pValue, text };
 }
@@ -77,7 +77,7 @@ export function judgeKnowledge(tuned: readonly PartLoss[], base: readonly PartLo
   const text = say(
     'Topic knowledge',
     verdict,
-    `the tuned model reads the test texts with a perplexity of ${own.tuned.toFixed(2)}, the untuned one with ${own.other.toFixed(2)} (${formatP(pValue)}).`,
+    `The tuned model reads the test texts with a perplexity of ${own.tuned.toFixed(2)}, the untuned one with ${own.other.toFixed(2)} (${formatP(pValue)}).`,
   );
   return { name: 'topic knowledge', verdict, ...own, pValue, text };
 }
@@ -93,7 +93,7 @@ export function judgeErrors(
   const text = say(
     'Errors mended',
     verdict,
-    `${better} answers are better than those of the best prompt (${prompt.name}), ${worse} are worse (${formatP(pValue)}).`,
+    `${better} ${better === 1 ? 'answer is' : 'answers are'} better than those of the best prompt (${prompt.name}), ${worse} ${worse === 1 ? 'is' : 'are'} worse (${formatP(pValue)}).`,
   );
   return { name: 'errors mended', verdict, tuned: better, other: worse, pValue, text };
 }
