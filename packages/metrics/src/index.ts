@@ -1,4 +1,4 @@
-export { scoreAnswer } from './answers.ts';
+export { areShortAnswers, scoreAnswer } from './answers.ts';
 export type { AnswerScores } from './answers.ts';
 export { fitBagOfWords } from './bag-of-words.ts';
 export type { BagOfWords } from './bag-of-words.ts';

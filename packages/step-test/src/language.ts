@@ -111,7 +111,7 @@ function describeAnswers(found: Found, metric: Metric) {
     interval,
     tokens_in: cost.tokensIn,
     tokens_out: cost.tokensOut,
-    ...(way.kind === 'prompt' ? {} : { disk_bytes: cost.diskBytes }),
+    disk_bytes: cost.diskBytes,
   });
   return {
     metric: metricNames[metric],

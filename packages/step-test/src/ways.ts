@@ -18,6 +18,8 @@ export interface Way {
   readonly kind: WayKind;
   /** Absent for the bare question. */
   readonly ask?: Ask;
+  /** Of the examples that it is asked with. */
+  readonly diskBytes?: number;
 }
 
 /** How alike answers stay when something changes that does not matter. */
@@ -55,11 +57,16 @@ export const metricNames: Readonly<Record<Metric, string>> = {
 export function listPrompts(train: readonly Row[], { params }: Context): readonly Way[] {
   const { instruction, shots } = params;
   const ways: Way[] = [{ name: 'untuned, the bare question', kind: 'prompt' }];
-  const prompt = (name: string, ask: Ask): void => {
-    ways.push({ name: `untuned, ${name}`, kind: 'prompt', ask });
+  const prompt = (name: string, ask: Ask, diskBytes: number): void => {
+    ways.push({ name: `untuned, ${name}`, kind: 'prompt', ask, diskBytes });
   };
-  if (instruction !== '') prompt('with an instruction', makeAsk({ instruction, shots: 0 }));
-  if (shots > 0) prompt(`${shots} similar examples`, makeAsk({ instruction, shots }, questionsOf(train)));
+  if (instruction !== '') prompt('with an instruction', makeAsk({ instruction, shots: 0 }), 0);
+  if (shots > 0) {
+    const examples = questionsOf(train);
+    const kept = examples.map(({ messages, expected }) => ({ messages, expected }));
+    const ask = makeAsk({ instruction, shots }, examples);
+    prompt(`${shots} similar examples`, ask, Buffer.byteLength(JSON.stringify(kept)));
+  }
   return ways;
 }
 
@@ -153,7 +160,7 @@ class Asker {
     const startMs = performance.now();
     const answers = await this.#ask(way.name, questions, asked);
     const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
-    const { trainingSeconds, diskBytes = 0 } = trained ?? { trainingSeconds: 0 };
+    const { trainingSeconds, diskBytes } = trained ?? { trainingSeconds: 0, diskBytes: way.diskBytes ?? 0 };
     const took = trainingSeconds === undefined ? {} : { trainingSeconds };
     return makeResult(way, answers, { secondsPerAnswer, diskBytes, ...took }, { metric, seed });
   }

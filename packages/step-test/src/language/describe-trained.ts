@@ -57,9 +57,10 @@ async function describeTrained(dir: string, sharedDir: string): Promise<Trained>
   ]);
   const took = trainingSeconds === undefined ? {} : { trainingSeconds };
   if (prompt !== undefined) {
-    const shots = prompt.shots === 0 ? '' : `, ${prompt.shots} shots`;
+    const shots = prompt.shots === 0 ? '' : `, ${prompt.shots} ${prompt.shots === 1 ? 'example' : 'examples'}`;
     const { size } = await stat(join(dir, 'prompt.json'));
-    return { dir, name: `searched prompt${shots}`, kind: 'prompt', diskBytes: size, ...took };
+    const who = prompt.endpoint === undefined ? '' : `${prompt.endpoint.model}, `;
+    return { dir, name: `${who}searched prompt${shots}`, kind: 'prompt', diskBytes: size, ...took };
   }
   const adapter = await measureFolder(join(dir, 'adapter'));
   return {

@@ -121,9 +121,8 @@ export class ChatEndpoint {
               cause: error,
             },
           );
-        await sleep(error.waitMs ?? Math.min(longestWaitMs, retryDelayMs * 2 ** (attempt - 1)), undefined, {
-          ...(signal === undefined ? {} : { signal }),
-        });
+        const waitMs = error.waitMs ?? Math.min(longestWaitMs, retryDelayMs * 2 ** (attempt - 1));
+        await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
       }
     }
   }
