@@ -57,7 +57,8 @@ async function describeTrained(dir: string, sharedDir: string): Promise<Trained>
   ]);
   const took = trainingSeconds === undefined ? {} : { trainingSeconds };
   if (prompt !== undefined) {
-    const shots = prompt.shots === 0 ? '' : `, ${prompt.shots} ${prompt.shots === 1 ? 'example' : 'examples'}`;
+    const shots =
+      prompt.shots === 0 ? '' : `, ${prompt.shots} ${prompt.shots === 1 ? 'example' : 'examples'}`;
     const { size } = await stat(join(dir, 'prompt.json'));
     const who = prompt.endpoint === undefined ? '' : `${prompt.endpoint.model}, `;
     return { dir, name: `${who}searched prompt${shots}`, kind: 'prompt', diskBytes: size, ...took };
