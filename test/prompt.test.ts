@@ -107,10 +107,10 @@ describe('a prompt for a model on this machine', () => {
     expect(findingsOf(started, 'strategy')).toContain(
       'Prompting, which is not fine-tuning: no weight changes, because the pipeline says so.',
     );
-    expect(findingsOf(started, 'hparams')).toContain(
+    expect(findingsOf(trained, 'hparams')).toContain(
       '8 prompts are to be tried: 4 instructions, each with 1 or 2 similar examples.',
     );
-    expect(findingsOf(started, 'hparams')).toContain(
+    expect(findingsOf(trained, 'hparams')).toContain(
       '["the data","Answer with one of these and nothing else: even, odd."]',
     );
     expect(findingsOf(trained, 'train')).toContain('Digests of 20 tensors prove that nothing moved.');

@@ -29,7 +29,7 @@ import type {
   Strategy,
   Trainability,
 } from '@joyul/training';
-import { percent, tellBackend } from './common.ts';
+import { checkTrainability, percent, tellBackend } from './common.ts';
 import type { Context } from './common.ts';
 
 /** Examples that a prompt may be given along; more are drawn from. */
@@ -207,6 +207,7 @@ export async function searchForPrompt(dataset: Dataset, strategy: Strategy, cont
   if (strategy.endpoint === undefined) tellBackend(context);
   emit({ type: 'progress', activity: 'starting', done: 0 });
   const proof = await takeModel(strategy, context);
+  checkTrainability({ trainability: proof });
   const answerer = await openKept(strategy, proof, prompts, context);
   try {
     const startMs = performance.now();
