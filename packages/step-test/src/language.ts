@@ -27,7 +27,7 @@ import {
 } from './language/tell.ts';
 import type { Comparison } from './language/tell.ts';
 import { tellOpenings } from './openings.ts';
-import { answerAll, findBest, listPrompts, makeResult, metricNames } from './ways.ts';
+import { answerAll, findBest, listPrompts, makeResult, metricNames, priceOf } from './ways.ts';
 import type { Metric, Result } from './ways.ts';
 
 const wordCount = (text: string): number => text.split(/\s+/).length;
@@ -51,27 +51,19 @@ function compare(own: Result, others: readonly Result[], seed: number): readonly
   }));
 }
 
-/** Adds what a new head on frozen features answers, where answers are a choice; says what it cannot do. */
-async function addFeatures(
-  results: readonly Result[],
-  {
-    train,
-    questions,
-    metric,
-  }: { readonly train: readonly Row[]; readonly questions: readonly Question[]; readonly metric: Metric },
+/** What a new head on frozen features answers, where answers are a choice, and what it cannot do. */
+async function answerFrozen(
+  train: readonly Row[],
+  questions: readonly Question[],
+  metric: Metric,
   context: Context,
-): Promise<readonly Result[]> {
-  if (metric !== 'exactMatch') return results;
-  const head = await answerByFeatures(train, questions, context);
-  if (head === undefined) return results;
-  const { emit, seed } = context;
+): Promise<{ readonly results: readonly Result[]; readonly notes: readonly string[] }> {
+  const head = metric === 'exactMatch' ? await answerByFeatures(train, questions, context) : undefined;
+  if (head === undefined) return { results: [], notes: [] };
   const { answers, known, unknown, layer, ...cost } = head;
-  emit({
-    type: 'finding',
-    text: `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`,
-  });
+  const note = `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`;
   const way = { name: 'frozen features + new head (not fine-tuning)', kind: 'features' } as const;
-  return [...results, makeResult(way, answers, cost, { metric, seed })];
+  return { results: [makeResult(way, answers, cost, { metric, seed: context.seed })], notes: [note] };
 }
 
 /** What is known of a tuned model, a prompt and the questions. */
@@ -144,21 +136,24 @@ interface Found {
   readonly tuned: Result | undefined;
   readonly decision: Decision;
   readonly reasons: readonly Reason[];
+  /** What else is to be said. */
+  readonly notes: readonly string[];
 }
 
 function tell(context: Context, found: Found, metric: Metric): void {
   const { emit } = context;
-  const { own, comparisons, tuned, decision, reasons } = found;
+  const { own, comparisons, tuned, decision, reasons, notes } = found;
   const results = [own, ...comparisons];
   const prompt = findBestPrompt(results);
   emit({ type: 'finding', weight: 'headline', text: `${decision.text} ${describeScore(own, metric)}` });
   for (const { text } of reasons) emit({ type: 'finding', text });
   if (tuned !== undefined && prompt !== undefined)
     emit({ type: 'finding', text: describeBreakEven(tuned, prompt) });
+  for (const text of notes) emit({ type: 'finding', text });
   const points = (100 * smallestDetectable(own.answers.length)).toFixed(1);
   emit({
     type: 'finding',
-    text: `Differences below about ${points} points would not show on ${own.answers.length} questions. p: ${metric === 'exactMatch' ? 'exact McNemar test' : 'signs flipped at random'}, corrected by Holm. The cheapest way is the one with least to keep besides the base model, then with fewest tokens a request.`,
+    text: `Differences below about ${points} points would not show on ${own.answers.length} questions. p: ${metric === 'exactMatch' ? 'exact McNemar test' : 'signs flipped at random'}, corrected by Holm. The cheapest way trains least (nothing, a head, weights), then has least to keep besides the base model, then needs fewest tokens a request.`,
   });
   tellQuality(context, own, comparisons, metric);
   tellCost(context, results, prompt);
@@ -189,7 +184,8 @@ async function judgeAll(
     metric,
     context,
   );
-  const results = await addFeatures(asked, { train, questions, metric }, context);
+  const frozen = await answerFrozen(train, questions, metric, context);
+  const results = [...asked, ...frozen.results];
   const [own, ...others] = results;
   if (own === undefined) throw new Error('Internal error: nobody answered.');
   const tuned = findBest(results.filter(({ way }) => way.kind === 'tuned'));
@@ -200,10 +196,11 @@ async function judgeAll(
     comparisons: compare(own, others, seed),
     tuned,
     decision: decide(
-      results.map(({ way, values, cost }) => ({ name: way.name, kind: way.kind, values, cost })),
+      results.map((result) => ({ name: result.way.name, values: result.values, price: priceOf(result) })),
       seed,
     ),
     reasons: judgeReasons({ results, tuned, knowledge }, seed),
+    notes: frozen.notes,
   };
 }
 

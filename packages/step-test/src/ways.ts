@@ -6,8 +6,8 @@ import type { AnswerScores, Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf, readPrompt } from '@joyul/training';
 import type { Answer, AnswerOptions, Answerer, Ask, Question } from '@joyul/training';
 import type { Context } from './context.ts';
-import type { Cost } from './language/cost.ts';
-import type { WayKind } from './language/decide.ts';
+import { isCheaper } from './language/cost.ts';
+import type { Cost, Price, WayKind } from './language/cost.ts';
 import type { Trained } from './language/describe-trained.ts';
 import { mean } from './language/paired.ts';
 import { perturbations } from './perturb.ts';
@@ -95,12 +95,15 @@ export function makeResult(
   };
 }
 
-/** The best of results; the first of equal ones. */
+/** What a way is cheap or dear by. */
+export const priceOf = ({ way, cost }: Result): Price => ({ kind: way.kind, ...cost });
+
+/** The best of results; of equal ones the cheapest. */
 export const findBest = (results: readonly Result[]): Result | undefined =>
-  results.reduce<Result | undefined>(
-    (best, result) => (best === undefined || result.score > best.score ? result : best),
-    undefined,
-  );
+  results.reduce<Result | undefined>((best, result) => {
+    if (best === undefined || result.score > best.score) return result;
+    return result.score === best.score && isCheaper(priceOf(result), priceOf(best)) ? result : best;
+  }, undefined);
 
 /** Questions are answered again by chance at this temperature, so many times. */
 const drawn = { temperature: 0.7, times: 2 };
@@ -186,11 +189,14 @@ class Asker {
       results.push(await compare(name, { ask: (question) => ask({ messages: change(question) }) }));
     }
     // A server is asked for the likeliest answer only.
-    const times = this.#isServed ? 0 : drawn.times;
-    for (let time = 1; time <= times; time++) {
+    if (this.#isServed) return results;
+    const draws: Agreement[] = [];
+    for (let time = 1; time <= drawn.times; time++) {
       const sampling = { temperature: drawn.temperature, seed: (seed + time * 7919) >>> 0 };
-      results.push(await compare(`drawn at temperature ${drawn.temperature}, ${time}`, { ask, sampling }));
+      draws.push(await compare('drawing answers', { ask, sampling }));
     }
+    const values = asked.map((_, at) => mean(draws.map((draw) => draw.values[at] ?? 0)));
+    results.push({ name: `drawn at ${drawn.temperature}`, values });
     return results;
   }
 

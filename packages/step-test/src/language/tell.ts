@@ -52,7 +52,7 @@ export function tellCost({ emit }: Emit, results: readonly Result[], prompt: Res
   emit({
     type: 'table',
     title: `Cost: of a request, ${answersAtOnce} answered at a time, and of getting there`,
-    columns: ['', 's each', 'tokens in', 'out', 'trained in', 'on disk', 'paid back after'],
+    columns: ['', 's each', 'tokens in', 'out', 'trained in', 'on disk', 'pays after'],
     rows: results.map(({ way, cost }) => {
       const requests =
         prompt === undefined || way.kind === 'prompt' ? undefined : breakEven(cost, prompt.cost);
@@ -91,10 +91,10 @@ export function tellConsistency({ emit }: Emit, results: readonly Result[]): voi
   emit({
     type: 'table',
     title: `Consistency: how alike answers to ${count} questions stay when these are changed, or answers are drawn`,
-    columns: ['change', ...measured.map(({ way }) => way.name)],
-    rows: changes.map((name) => [
-      name,
-      ...measured.map(({ consistency = [] }) => {
+    columns: ['', ...changes],
+    rows: measured.map(({ way, consistency = [] }) => [
+      way.name,
+      ...changes.map((name) => {
         const own = consistency.find((item) => item.name === name);
         return own === undefined ? '' : percent(mean(own.values));
       }),
