@@ -203,7 +203,7 @@ describe('a prompt for a model behind an API', () => {
       'The best of 8 prompts has no examples and the instruction “Say even or odd.”: exact match 100.0 % of 24 validation questions; the bare question gets 0.0 % of',
     );
     expect(findingsOf(result, 'evaluate')).toContain('"Of 10 answers 100.0 % are exactly as expected');
-    expect(findingsOf(result, 'test')).toContain('["this model","100.0 %"');
+    expect(findingsOf(result, 'test')).toContain('["clever, searched prompt","100.0 %"');
     expect(await readdir(rig.path('models/numbers'))).toEqual([
       'README.md',
       'golden.json',

@@ -5,6 +5,7 @@ import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
   describeMemory,
   encodeLanguageRows,
+  keepTrainingTime,
   openLanguageModel,
   readHparams,
   readStrategy,
@@ -162,6 +163,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     perEpoch: watch.perEpoch,
     metricsOf,
   });
+  await keepTrainingTime(context.sharedDir, outputs.trained, watch.secondsOf(result.iterations));
   tellMemory(context, watch.predictedBytes);
   tell(context, strategy, result, watch.secondsEach(result.iterations));
 }

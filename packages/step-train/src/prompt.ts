@@ -7,6 +7,7 @@ import type { Dataset } from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import {
   keepAnswers,
+  keepTrainingTime,
   openAnswerer,
   openEndpointAnswerer,
   openLanguageModel,
@@ -209,6 +210,7 @@ export async function searchForPrompt(dataset: Dataset, strategy: Strategy, cont
   checkTrainability({ trainability: proof });
   const answerer = await openKept(strategy, proof, prompts, context);
   try {
+    const startMs = performance.now();
     const found = await searchPrompts({
       space: prompts,
       answerer,
@@ -229,6 +231,7 @@ export async function searchForPrompt(dataset: Dataset, strategy: Strategy, cont
     };
     await writePrompt(outputs.trained, prompt);
     await writeFound(outputs.trained, found, proof, { strategy, hparams, prompts });
+    await keepTrainingTime(context.sharedDir, outputs.trained, (performance.now() - startMs) / 1000);
     tell(context, strategy, found, proof);
   } finally {
     answerer.dispose();
