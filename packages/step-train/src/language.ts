@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
-import { ignoredLabel, makeRandom, shuffle } from '@joyul/data';
+import { makeRandom, shuffle } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
@@ -32,6 +32,7 @@ import {
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { showMask } from './show-masks.ts';
 
 /** Tells what is learned, and what was cut off. */
 function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength: number): void {
@@ -49,27 +50,18 @@ function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength
   });
 }
 
+/** Rows that are shown as they are learned. */
+const shownRows = 3;
+
 /** Shows of a few rows what is only read and what is learned, special tokens and all. */
 function tellMasks(
   { emit }: Pick<Context, 'emit'>,
   { examples }: LanguageRows,
   { tokenizer }: LanguageEncoder,
 ): void {
-  const show = (ids: readonly number[]): string => {
-    const text = tokenizer.decodeAll(ids).replaceAll('\n', '⏎');
-    return text.length > 160 ? `${text.slice(0, 60)} … ${text.slice(-90)}` : text;
-  };
-  emit({
-    type: 'table',
-    title: 'What is learned, in three training rows',
-    columns: ['only read', 'learned'],
-    rows: examples
-      .slice(0, 3)
-      .map(({ ids, labels }) => [
-        show([...ids].filter((_, at) => labels[at] === ignoredLabel)),
-        show([...ids].filter((_, at) => labels[at] !== ignoredLabel)),
-      ]),
-  });
+  const passages = examples.slice(0, shownRows).map((example) => showMask(example, tokenizer));
+  const count = passages.length === 1 ? 'a training row' : `${passages.length} training rows`;
+  emit({ type: 'passages', title: `What is learned, marked in ${count}; the rest is only read`, passages });
 }
 
 function tellStart(start: LanguageTrainingStart, context: Pick<Context, 'emit'>): void {
