@@ -9,8 +9,10 @@ import type { LanguageModel, Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './context.ts';
 import { tellOpenings } from './openings.ts';
-import { answerAll, listWays, mean, metricNames } from './ways.ts';
-import type { Answered, Metric, Result, Way } from './ways.ts';
+import { metricNames } from './score-answers.ts';
+import type { Metric } from './score-answers.ts';
+import { answerAll, listWays, mean } from './ways.ts';
+import type { Answered, Result, Way } from './ways.ts';
 
 /** A rival beside the tuned model, on the same questions. */
 interface Comparison extends Result {
@@ -26,8 +28,9 @@ interface Comparison extends Result {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const wordCount = (text: string): number => text.split(/\s+/).length;
 
-/** Short answers are right or wrong; longer ones are more or less alike. */
-function chooseMetric(questions: readonly Question[], { metric }: Context['params']): Metric {
+/** A grader judges where there is one. Short answers are right or wrong; longer ones are more or less alike. */
+function chooseMetric(questions: readonly Question[], { metric, grader }: Context['params']): Metric {
+  if (grader !== undefined) return 'grade';
   if (metric === 'exact_match') return 'exactMatch';
   if (metric === 'f1') return 'f1';
   if (metric === 'rouge_l') return 'rougeL';
@@ -182,6 +185,7 @@ function describeAnswers(own: Result, comparisons: readonly Comparison[], metric
     exact_match: mean(own.scores.map(({ exactMatch }) => exactMatch)),
     f1: mean(own.scores.map(({ f1 }) => f1)),
     rouge_l: mean(own.scores.map(({ rougeL }) => rougeL)),
+    ...(metric === 'grade' ? { grade: own.score } : {}),
     questions: own.answers.length,
     best_prompt: Math.max(...comparisons.map(({ score }) => score)),
     verdict,

@@ -1,12 +1,14 @@
 /** Ways to get answers: the tuned model, and prompts for the untuned one. */
 import type { ChatMessage, Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { SimilarTexts, bootstrapInterval, scoreAnswer } from '@joyul/metrics';
-import type { AnswerScores, Interval } from '@joyul/metrics';
+import { SimilarTexts, bootstrapInterval } from '@joyul/metrics';
+import type { Interval } from '@joyul/metrics';
 import { answerQuestions, openGenerator, questionsOf } from '@joyul/training';
 import type { Answer, AnswerOptions, Generator, LanguageModel, Question } from '@joyul/training';
 import { perturbations } from './perturb.ts';
 import type { Context } from './context.ts';
+import { scoreAnswers } from './score-answers.ts';
+import type { Metric, Scores } from './score-answers.ts';
 
 /** Turns a question into what a model is asked. */
 type Ask = NonNullable<AnswerOptions['ask']>;
@@ -22,21 +24,12 @@ export interface Way {
 export interface Result {
   readonly way: Way;
   readonly answers: readonly Answer[];
-  readonly scores: readonly AnswerScores[];
+  readonly scores: readonly Scores[];
   /** Mean of the metric that judges. */
   readonly score: number;
   readonly interval: Interval;
   readonly secondsPerAnswer: number;
 }
-
-/** What judges answers. */
-export type Metric = keyof AnswerScores;
-/** What reports call it. */
-export const metricNames: Readonly<Record<Metric, string>> = {
-  exactMatch: 'exact match',
-  f1: 'F1',
-  rougeL: 'ROUGE-L',
-};
 
 /** The mean; 0 of nothing. */
 export const mean = (values: readonly number[]): number =>
@@ -120,7 +113,7 @@ class Asker {
     const startMs = performance.now();
     const answers = await this.ask(way.name, questions, way.ask);
     const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
-    const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
+    const scores = scoreAnswers(answers, this.#context.params);
     const values = scores.map((item) => item[metric]);
     const statistic = (rows: readonly number[]): number => mean(rows.map((row) => values[row] ?? 0));
     const interval = bootstrapInterval(values.length, statistic, { random: makeRandom(this.#context.seed) });
@@ -138,7 +131,8 @@ class Asker {
             : message,
         ),
       );
-      const alike = changed.map(({ text }, at) => scoreAnswer(text, answers[at]?.text ?? '')[metric]);
+      const beside = changed.map((answer, at) => ({ ...answer, expected: answers[at]?.text ?? '' }));
+      const alike = scoreAnswers(beside, this.#context.params).map((item) => item[metric]);
       results.push({ name, agreement: mean(alike) });
     }
     return results;

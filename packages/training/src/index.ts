@@ -18,6 +18,7 @@ export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy 
 export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
 export { answerQuestions, questionsOf } from './language/answer-rows.ts';
 export type { Answer, AnswerOptions, Question } from './language/answer-rows.ts';
+export { gradeAnswers } from './language/grade-answers.ts';
 export { openGenerator } from './language/generator.ts';
 export type { GenerateOptions, Generation, Generator, GeneratorOptions } from './language/generator.ts';
 export type { Sampling } from './language/choose-token.ts';
