@@ -227,7 +227,8 @@ export async function testLanguage(rows: readonly Row[], openings: number, conte
   }
   const metric = chooseMetric(questions, params);
   const ways = listWays(await (await readDataset(inputs.dataset)).rows('train'), context);
-  const { results, consistency } = await answerAll(ways, models, questions, metric, context);
+  const dirs = { tuned: inputs.trained, base: inputs.model };
+  const { results, consistency } = await answerAll(ways, dirs, questions, metric, context);
   const [own, ...rivals] = results;
   if (own === undefined) throw new Error('Internal error: nobody answered.');
   const comparisons = compare(own, rivals, metric, seed);

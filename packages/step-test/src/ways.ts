@@ -1,17 +1,14 @@
 /** Ways to get answers: the tuned model, and prompts for the untuned one. */
-import type { ChatMessage, Row } from '@joyul/data';
+import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { SimilarTexts, bootstrapInterval } from '@joyul/metrics';
+import { bootstrapInterval } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
-import { answerQuestions, openGenerator, questionsOf } from '@joyul/training';
-import type { Answer, AnswerOptions, Generator, LanguageModel, Question } from '@joyul/training';
+import { makeAsk, openAnswerer, questionsOf } from '@joyul/training';
+import type { Answer, Answerer, Ask, Question } from '@joyul/training';
 import { perturbations } from './perturb.ts';
 import type { Context } from './context.ts';
 import { scoreAnswers } from './score-answers.ts';
 import type { Metric, Scores } from './score-answers.ts';
-
-/** Turns a question into what a model is asked. */
-type Ask = NonNullable<AnswerOptions['ask']>;
 
 /** One way to get answers: the tuned model, or the untuned one with a prompt. */
 export interface Way {
@@ -35,28 +32,6 @@ export interface Result {
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-const isSystem = ({ role }: ChatMessage): boolean => role === 'system';
-const isTurn = (message: ChatMessage): boolean => !isSystem(message);
-const lastOf = (messages: readonly ChatMessage[]): string => messages.at(-1)?.content ?? '';
-
-/** With an instruction in the place of what the system says, where there is one. */
-const instruct = (messages: readonly ChatMessage[], instruction: string): readonly ChatMessage[] =>
-  instruction === '' ? messages : [{ role: 'system', content: instruction }, ...messages.filter(isTurn)];
-
-/** Shows the most similar training examples before the question, the most similar next to it, where models heed it most. */
-function showExamples(train: readonly Row[], { instruction, shots }: Context['params']): Ask {
-  const examples = questionsOf(train);
-  const similar = new SimilarTexts(examples.map(({ messages }) => lastOf(messages)));
-  return ({ messages }) => {
-    const shown = similar.find(lastOf(messages), shots).flatMap((index): readonly ChatMessage[] => {
-      const example = examples[index];
-      if (example === undefined) return [];
-      return [...example.messages.filter(isTurn), { role: 'assistant', content: example.expected }];
-    });
-    return instruct([...messages.filter(isSystem), ...shown, ...messages.filter(isTurn)], instruction);
-  };
-}
-
 /** The tuned model, and prompts for the untuned one: the bare question, an instruction, similar examples before it. */
 export function listWays(train: readonly Row[], { params }: Context): readonly Way[] {
   const { instruction, shots } = params;
@@ -67,8 +42,8 @@ export function listWays(train: readonly Row[], { params }: Context): readonly W
   const prompt = (name: string, ask: Ask): void => {
     ways.push({ name: `untuned, ${name}`, model: 'base', ask });
   };
-  if (instruction !== '') prompt('with an instruction', ({ messages }) => instruct(messages, instruction));
-  if (shots > 0) prompt(`${shots} similar examples`, showExamples(train, params));
+  if (instruction !== '') prompt('with an instruction', makeAsk({ instruction, shots: 0 }));
+  if (shots > 0) prompt(`${shots} similar examples`, makeAsk({ instruction, shots }, questionsOf(train)));
   return ways;
 }
 
@@ -80,27 +55,24 @@ export interface Answered {
 
 /** Asks one model. */
 class Asker {
-  readonly #language: LanguageModel;
-  readonly #generator: Generator;
+  readonly #answerer: Answerer;
   readonly #context: Context;
 
-  private constructor(language: LanguageModel, generator: Generator, context: Context) {
-    this.#language = language;
-    this.#generator = generator;
+  private constructor(answerer: Answerer, context: Context) {
+    this.#answerer = answerer;
     this.#context = context;
   }
 
-  static async open(language: LanguageModel, context: Context): Promise<Asker> {
+  static async open(dir: string, context: Context): Promise<Asker> {
     const { params, backend } = context;
-    const settings = { model: language.model, batchSize: 16, context: params.context };
-    const generator = await openGenerator({ ...settings, ...(backend === undefined ? {} : { backend }) });
-    return new Asker(language, generator, context);
+    const settings = { context: params.context, ...(backend === undefined ? {} : { backend }) };
+    return new Asker(await openAnswerer(dir, settings), context);
   }
 
   async ask(name: string, questions: readonly Question[], ask: Ask | undefined): Promise<readonly Answer[]> {
     const { params, emit } = this.#context;
     const activity = `answering (${name})`;
-    return answerQuestions(this.#generator, this.#language.encoder, questions, {
+    return this.#answerer.answer(questions, {
       maxNewTokens: params.max_new_tokens,
       ...(ask === undefined ? {} : { ask }),
       onProgress: (done) => {
@@ -139,14 +111,14 @@ class Asker {
   }
 
   close(): void {
-    this.#generator.dispose();
+    this.#answerer.dispose();
   }
 }
 
-/** Answers the questions in each way; each model is loaded once. */
+/** Answers the questions in each way, by the model in each folder; each is loaded once. */
 export async function answerAll(
   ways: readonly Way[],
-  models: Readonly<Record<Way['model'], LanguageModel>>,
+  dirs: Readonly<Record<Way['model'], string>>,
   questions: readonly Question[],
   metric: Metric,
   context: Context,
@@ -154,7 +126,7 @@ export async function answerAll(
   const results: Result[] = [];
   let consistency: Answered['consistency'] = [];
   for (const which of ['tuned', 'base'] as const) {
-    const asker = await Asker.open(models[which], context);
+    const asker = await Asker.open(dirs[which], context);
     try {
       // What is compiled at the first answers is no part of their time.
       await asker.ask('warming up', questions.slice(0, 1), undefined);

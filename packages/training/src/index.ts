@@ -19,6 +19,12 @@ export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial
 export { answerQuestions, questionsOf } from './language/answer-rows.ts';
 export type { Answer, AnswerOptions, Question } from './language/answer-rows.ts';
 export { gradeAnswers } from './language/grade-answers.ts';
+export { openAnswerer, openEndpointAnswerer } from './language/answerer.ts';
+export type { Answerer, AnswererOptions } from './language/answerer.ts';
+export { ChatEndpoint } from './language/chat-endpoint.ts';
+export type { ChatEndpointOptions, ChatReply } from './language/chat-endpoint.ts';
+export { makeAsk, readPrompt, writePrompt } from './language/prompt.ts';
+export type { Ask, Endpoint, Prompt, PromptExample, PromptSettings } from './language/prompt.ts';
 export { openGenerator } from './language/generator.ts';
 export type { GenerateOptions, Generation, Generator, GeneratorOptions } from './language/generator.ts';
 export type { Sampling } from './language/choose-token.ts';
