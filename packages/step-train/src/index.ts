@@ -8,6 +8,19 @@ const params = Type.Object(
       description:
         'unlabelled trains a language model on the unlabelled texts of the data set, of which a twentieth is kept aside for validation; for a stage before the labelled one.',
     }),
+    samples: Type.Integer({
+      minimum: 0,
+      maximum: 16,
+      default: 3,
+      description:
+        'For a language model: validation questions that it answers at each evaluation, to be looked at; 0 means none.',
+    }),
+    sample_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 32,
+      description: 'Tokens of such an answer at most; each costs time.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -18,7 +31,7 @@ export type TrainParams = (typeof params)['static'];
 /** Trains. */
 export default defineStep({
   name: 'train',
-  revision: 2,
+  revision: 3,
   summary: 'Trains what the strategy names, evaluates periodically, and proves what moved.',
   params,
   inputs: {

@@ -13,6 +13,7 @@ import {
 } from '@joyul/training';
 import type {
   LanguageEvaluation,
+  LanguageModel,
   LanguageRows,
   LanguageTrainResult,
   LanguageTrainingStart,
@@ -32,6 +33,7 @@ import {
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { SampleWatch } from './samples.ts';
 import { showMask } from './show-masks.ts';
 
 /** Tells what is learned, and what was cut off. */
@@ -121,6 +123,27 @@ async function chooseRows(
   return { train: rows.slice(aside), validation: rows.slice(0, aside) };
 }
 
+/** Writes the weights with the tokenizer they were trained with, and the adapter beside them where there is one. */
+async function writeTrained(
+  dir: string,
+  { weights, adapter }: LanguageTrainResult,
+  { model, encoder, maxLength }: LanguageModel & { readonly maxLength: number },
+): Promise<void> {
+  await writeModel(dir, {
+    rawConfig: {
+      ...model.rawConfig,
+      joyul: { maxLength, tokenizerDigest: encoder.tokenizer.digest },
+    },
+    tensors: [...weights.values()],
+    tokenizerFrom: model.path,
+  });
+  if (adapter !== undefined)
+    await writeAdapter(join(dir, 'adapter'), adapter, llamaWeightSpecs(model.config), {
+      taskType: 'CAUSAL_LM',
+      baseModel: 'the weights that training started from',
+    });
+}
+
 /** Trains a language model and writes it. */
 export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -136,6 +159,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   tellRows(context, train, hparams.max_length);
   tellMasks(context, train, encoder);
   const watch = new StartWatch<LanguageEvaluation>(context, hparams);
+  const asked = new SampleWatch(context, rows.validation);
   emit({ type: 'progress', activity: 'starting', done: 0 });
   const result = await trainLanguageModel({
     model,
@@ -153,22 +177,12 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
       watch.begin(start);
       tellStart(start, context);
     },
+    ...asked.plan(encoder),
     ...makeListeners(context),
   }).catch(throwAsFailure);
+  const secondsEach = watch.secondsEach(result.iterations);
   checkTrainability(result);
-  await writeModel(outputs.trained, {
-    rawConfig: {
-      ...model.rawConfig,
-      joyul: { maxLength: hparams.max_length, tokenizerDigest: encoder.tokenizer.digest },
-    },
-    tensors: [...result.weights.values()],
-    tokenizerFrom: model.path,
-  });
-  if (result.adapter !== undefined)
-    await writeAdapter(join(outputs.trained, 'adapter'), result.adapter, llamaWeightSpecs(model.config), {
-      taskType: 'CAUSAL_LM',
-      baseModel: 'the weights that training started from',
-    });
+  await writeTrained(outputs.trained, result, { model, encoder, maxLength: hparams.max_length });
   const metricsOf = ({ perplexity }: LanguageEvaluation): Record<string, number> => ({
     eval_perplexity: perplexity,
   });
@@ -178,6 +192,8 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     perEpoch: watch.perEpoch,
     metricsOf,
   });
+  await asked.write(outputs.trained, result);
   tellMemory(context, watch.predictedBytes);
-  tell(context, strategy, result, watch.secondsEach(result.iterations));
+  tell(context, strategy, result, secondsEach);
+  asked.tell(result, watch.seconds);
 }

@@ -45,6 +45,7 @@ export type {
   LanguageTrainOptions,
   LanguageTrainResult,
   LanguageTrainingStart,
+  SamplePlan,
 } from './language/language-options.ts';
 export { trainLanguageModel } from './language/train-language-model.ts';
 export { valuesOf } from './model-values.ts';

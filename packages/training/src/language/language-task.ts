@@ -14,6 +14,8 @@ export interface LanguageParts {
   readonly validation: readonly LanguageExample[];
   /** At its peak. */
   readonly learningRate: number;
+  /** Answers that are kept with an evaluation; absent: none are. */
+  readonly sample?: (iteration: number) => Promise<readonly string[]>;
 }
 
 /** Training and measuring a language model. */
@@ -23,6 +25,7 @@ export function makeLanguageTask({
   train,
   validation,
   learningRate,
+  sample,
 }: LanguageParts): TrainingTask<LanguageBatch, LanguageEvaluation> {
   return {
     makeEpoch: (seed) => layout.makeEpoch(seed),
@@ -39,7 +42,8 @@ export function makeLanguageTask({
         count += outputs['weight']?.[0] ?? Number.NaN;
       }
       const loss = total / count;
-      return { ...at, loss, perplexity: Math.exp(loss) };
+      const evaluation = { ...at, loss, perplexity: Math.exp(loss) };
+      return sample === undefined ? evaluation : { ...evaluation, samples: await sample(at.iteration) };
     },
     isBetter: (left, right) => left.loss < right.loss,
   };

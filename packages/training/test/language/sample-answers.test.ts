@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadBinding } from '@joyul/compute';
+import { writeTinyLlama } from '@joyul/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  answerQuestions,
+  defaultHparams,
+  drawLanguageAdapter,
+  encodeLanguageRows,
+  openGenerator,
+  openLanguageModel,
+  questionsOf,
+  trainLanguageModel,
+} from '../../src/index.ts';
+import type { LanguageModel, LanguageTrainOptions, LanguageTrainResult, Question } from '../../src/index.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'joyul-samples-'));
+let language: LanguageModel;
+
+beforeAll(async () => {
+  await writeTinyLlama(dir);
+  language = await openLanguageModel(dir);
+});
+afterAll(() => {
+  rmSync(dir, { recursive: true });
+});
+
+const backends = loadBinding().isLoaded ? (['cpu', 'tensorflow'] as const) : (['cpu'] as const);
+
+const rows = Array.from({ length: 24 }, (_, index) => ({
+  id: String(index),
+  text: '',
+  messages: [
+    { role: 'user', content: `n${index * 7}` },
+    { role: 'assistant', content: index % 2 === 0 ? 'even' : 'odd' },
+  ] as const,
+}));
+const questions: readonly Question[] = questionsOf(rows.slice(0, 3));
+
+function optionsOf(changes: Partial<LanguageTrainOptions> = {}): LanguageTrainOptions {
+  const { examples } = encodeLanguageRows(rows, language.encoder, 64);
+  return {
+    model: language.model,
+    train: examples,
+    validation: examples.slice(0, 6),
+    strategy: { blocks: language.model.blocks },
+    seed: 4,
+    backend: backends.at(-1) ?? 'cpu',
+    hparams: {
+      ...defaultHparams('full', 'chat'),
+      batch_size: 8,
+      learning_rate: 0.01,
+      epochs: 2,
+      max_length: 64,
+    },
+    ...changes,
+  };
+}
+
+const asked = (maxNewTokens = 6): Pick<LanguageTrainOptions, 'samples'> => ({
+  samples: { encoder: language.encoder, questions, maxNewTokens },
+});
+
+const digest = ({ weights, trainLosses, evaluations }: LanguageTrainResult): unknown => [
+  [...weights].map(([name, { data }]) => [
+    name,
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+  ]),
+  trainLosses,
+  evaluations.map(({ samples: _samples, ...rest }) => rest),
+];
+
+describe.each(backends)('on %s', (backend) => {
+  test.each(['all weights', 'an adapter'] as const)(
+    'asking while %s is trained changes not a bit of the result',
+    async (what) => {
+      const spec = { variant: 'lora', rank: 4, alpha: 8, targets: ['q_proj', 'down_proj'] } as const;
+      const adapter = drawLanguageAdapter(language.model.config, spec, new Map(), 1);
+      const options = optionsOf({
+        backend,
+        ...(what === 'all weights' ? {} : { strategy: { blocks: [] }, adapter }),
+      });
+      const silent = await trainLanguageModel(options);
+      const told = await trainLanguageModel({ ...options, ...asked() });
+      expect(digest(told)).toEqual(digest(silent));
+      expect(told.evaluations.map(({ samples }) => samples?.length)).toEqual([3, 3, 3, 3, 3]);
+      expect(silent.evaluations.every(({ samples }) => samples === undefined)).toBe(true);
+    },
+  );
+
+  test('the answers are those of the weights of that moment', async () => {
+    const options = optionsOf({ backend, ...asked() });
+    const { evaluations, best, weights } = await trainLanguageModel(options);
+    const answer = async (own: LanguageTrainResult['weights'] | undefined): Promise<readonly string[]> => {
+      const generator = await openGenerator({
+        model: language.model,
+        backend,
+        batchSize: 3,
+        precision: 'float32',
+        ...(own === undefined ? {} : { weights: own }),
+      });
+      const answers = await answerQuestions(generator, language.encoder, questions, { maxNewTokens: 6 });
+      generator.dispose();
+      return answers.map(({ text }) => text);
+    };
+    const before = await answer(undefined);
+    const after = await answer(weights);
+    expect(after).not.toEqual(before);
+    expect(evaluations[0]?.samples).toEqual(before);
+    expect(evaluations.find(({ iteration }) => iteration === best.iteration)?.samples).toEqual(after);
+  });
+});
+
+test('a run that goes on from a checkpoint keeps what was answered before', async () => {
+  const scratchDir = join(dir, 'scratch');
+  const whole = await trainLanguageModel(optionsOf(asked()));
+  const stop = (): void => {
+    throw new Error('The lights went out.');
+  };
+  const onIteration = ({ iteration }: { readonly iteration: number }): unknown => iteration === 5 && stop();
+  const options = optionsOf({ ...asked(), scratchDir });
+  await expect(trainLanguageModel({ ...options, onIteration })).rejects.toThrow('The lights went out.');
+  const resumed = await trainLanguageModel(options);
+  expect(resumed.evaluations).toEqual(whole.evaluations);
+});
+
+test('it tells each time what was answered and how long that took', async () => {
+  const told: number[] = [];
+  const { samples } = asked();
+  if (samples === undefined) throw new Error('There is no plan.');
+  await trainLanguageModel(
+    optionsOf({
+      samples: {
+        ...samples,
+        onAnswers: ({ iteration, answers, seconds }) => {
+          expect([answers.length, seconds > 0]).toEqual([3, true]);
+          told.push(iteration);
+        },
+      },
+    }),
+  );
+  expect(told).toEqual([0, 2, 3, 5, 6]);
+});
+
+test('questions that are too long lose their beginning', async () => {
+  const long = questionsOf([
+    {
+      id: 'long',
+      text: '',
+      messages: [
+        { role: 'user', content: 'q'.repeat(400) },
+        { role: 'assistant', content: 'a' },
+      ],
+    },
+  ]);
+  const plan = { encoder: language.encoder, questions: long, maxNewTokens: 4 };
+  const { evaluations } = await trainLanguageModel(optionsOf({ samples: plan }));
+  expect(evaluations[0]?.samples).toHaveLength(1);
+});
