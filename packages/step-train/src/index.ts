@@ -13,7 +13,7 @@ const params = Type.Object(
       maximum: 16,
       default: 3,
       description:
-        'For a language model: validation questions that it answers at each evaluation, to be looked at; 0 means none.',
+        'For a language model: validation questions that it answers at the start, at the end of each epoch, and at evaluations between that are 20 iterations apart; 0 means none.',
     }),
     sample_tokens: Type.Integer({
       minimum: 1,

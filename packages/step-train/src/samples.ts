@@ -10,7 +10,7 @@ import { percent } from './common.ts';
 /** Answers of which the report shows this many characters. */
 const shownCharacters = 400;
 /** Moments of which answers are shown; all are in samples.jsonl. */
-const mostMoments = 6;
+const mostMoments = 4;
 
 const inLine = (text: string): string => {
   const line = text.replaceAll(/\s+/g, ' ').trim();
@@ -19,7 +19,7 @@ const inLine = (text: string): string => {
 
 const askedOf = ({ messages }: Question): string => messages.at(-1)?.content ?? '';
 
-/** Asks the same few validation questions at each evaluation, and tells the answers. */
+/** Asks the same few validation questions again and again, and tells the answers. */
 export class SampleWatch {
   readonly #context: Pick<Context, 'params' | 'emit'>;
   readonly #questions: readonly Question[];
@@ -58,7 +58,7 @@ export class SampleWatch {
     if (this.#times > 0)
       emit({
         type: 'finding',
-        text: `It answered ${count === 1 ? 'a validation question' : `${count} validation questions`} at each evaluation, which took ${this.#seconds.toFixed(1)} s, ${percent(this.#seconds / trainingSeconds)} of the training; all answers are in samples.jsonl.`,
+        text: `It answered ${count === 1 ? 'a validation question' : `${count} validation questions`} ${this.#times} times, which took ${this.#seconds.toFixed(1)} s, ${percent(this.#seconds / trainingSeconds)} of the training; all answers are in samples.jsonl.`,
       });
     for (const [index, question] of this.#questions.entries())
       emit({

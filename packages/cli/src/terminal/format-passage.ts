@@ -30,7 +30,8 @@ function breakLines(cells: readonly Cell[], width: number): readonly (readonly C
     line.push(cell);
     used += own;
   }
-  return line.length === 0 ? lines : [...lines, line];
+  // A blank at the end of a line is not seen.
+  return [...lines, line].map((own) => (own.at(-1)?.character === ' ' ? own.slice(0, -1) : own));
 }
 
 /** A line whose neighbours of one look share their colour codes. */

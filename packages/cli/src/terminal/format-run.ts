@@ -158,7 +158,11 @@ function formatStep(step: StepRecord, style: Style, width: number): readonly str
       )} ${name} ${formatNumber(first.y)} → ${formatNumber(last.y)}`,
     );
   }
-  for (const event of step.told) lines.push(...formatFigure(event, style, width));
+  for (const event of step.told) {
+    const figure = formatFigure(event, style, width);
+    // One blank line between two figures.
+    lines.push(...(lines.at(-1) === '' ? figure.slice(1) : figure));
+  }
   return lines;
 }
 

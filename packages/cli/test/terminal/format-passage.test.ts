@@ -22,7 +22,7 @@ test('without colours one pair of marks stands around what is marked', () => {
 });
 
 test.each([
-  ['between words', 'one two three', 8, ['one two ', 'three']],
+  ['between words', 'one two three', 8, ['one two', 'three']],
   ['inside a word that is too long', 'abcdefgh', 3, ['abc', 'def', 'gh']],
   ['with two columns for Hangul', '가나다', 4, ['가나', '다']],
 ])('lines are broken %s', (_, text, width, lines) => {
@@ -31,7 +31,7 @@ test.each([
 
 test('a marked part that goes on in the next line is coloured in both', () => {
   expect(formatPassage([{ text: 'one two', isMarked: true }], makeStyle(true), 4)).toEqual([
-    '\x1b[32mone \x1b[39m',
+    '\x1b[32mone\x1b[39m',
     '\x1b[32mtwo\x1b[39m',
   ]);
 });

@@ -11,7 +11,7 @@ import type { LanguageExample } from './language-batch.ts';
 export interface LanguageEvaluation extends EvaluationPoint {
   /** exp(loss): among how many tokens the model is undecided on average. */
   readonly perplexity: number;
-  /** What the model answered to each question of {@link SamplePlan} with the weights of that moment. */
+  /** What the model answered to the questions of {@link SamplePlan} with the weights of that moment; absent where none were due. */
   readonly samples?: readonly string[];
 }
 
@@ -32,7 +32,10 @@ export interface LanguageTrainOptions extends LoopOptions<LanguageEvaluation> {
   readonly onStart?: (start: LanguageTrainingStart) => void;
 }
 
-/** Questions that the model in training answers at each evaluation, greedily. */
+/**
+ * Questions that the model in training answers greedily: before it, at the end of each epoch, and at evaluations between
+ * that are 20 iterations apart.
+ */
 export interface SamplePlan {
   readonly encoder: LanguageEncoder;
   readonly questions: readonly Question[];

@@ -5,6 +5,7 @@ import { padLanguageBatch } from './language-batch.ts';
 import type { LanguageBatch, LanguageExample } from './language-batch.ts';
 import type { LanguageEvaluation } from './language-options.ts';
 import { languageEntries, suffixOf } from './language-program.ts';
+import type { Sampler } from './sample-answers.ts';
 
 /** What a language model's task is made of. */
 export interface LanguageParts {
@@ -14,8 +15,8 @@ export interface LanguageParts {
   readonly validation: readonly LanguageExample[];
   /** At its peak. */
   readonly learningRate: number;
-  /** Answers that are kept with an evaluation; absent: none are. */
-  readonly sample?: (iteration: number) => Promise<readonly string[]>;
+  /** Gives answers that are kept with an evaluation, where some are due; absent: none ever are. */
+  readonly sample?: Sampler;
 }
 
 /** Training and measuring a language model. */
@@ -32,7 +33,7 @@ export function makeLanguageTask({
     suffixOf: ({ shape }) => suffixOf(shape),
     inputsOf: (batch) => Promise.resolve(padLanguageBatch(batch, train)),
     ratesAt: (factor) => ({ learningRate: learningRate * factor }),
-    async evaluate(at) {
+    async evaluate(at, before) {
       let total = 0;
       let count = 0;
       for (const batch of layout.validation) {
@@ -43,7 +44,8 @@ export function makeLanguageTask({
       }
       const loss = total / count;
       const evaluation = { ...at, loss, perplexity: Math.exp(loss) };
-      return sample === undefined ? evaluation : { ...evaluation, samples: await sample(at.iteration) };
+      const samples = await sample?.(at, before);
+      return samples === undefined ? evaluation : { ...evaluation, samples };
     },
     isBetter: (left, right) => left.loss < right.loss,
   };

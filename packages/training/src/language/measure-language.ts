@@ -40,7 +40,7 @@ export async function measureLanguage(
   try {
     await session.write(valuesOf([...weights.values()], model));
     const task = makeLanguageTask({ session, layout, train: [], validation: own, learningRate: 0 });
-    return (await task.evaluate({ iteration: 0, epoch: 0 })).loss;
+    return (await task.evaluate({ iteration: 0, epoch: 0 }, [])).loss;
   } finally {
     session.dispose();
   }

@@ -3,7 +3,7 @@ import { emptyCache } from '@joyul/models';
 import type { CacheShape } from '@joyul/models';
 import { answerQuestions } from './answer-rows.ts';
 import { makeGenerator } from './generator.ts';
-import type { LanguageTrainOptions } from './language-options.ts';
+import type { LanguageEvaluation, LanguageTrainOptions } from './language-options.ts';
 
 const roundTo = 64;
 
@@ -21,6 +21,21 @@ export function planSamples({
   return { batch: questions.length, context };
 }
 
+/** Iterations between answers at least, besides those at the ends of epochs: asking takes about as long as one. */
+const leastIterations = 20;
+
+/** Answers to the questions of a plan; undefined where none are due. */
+export type Sampler = (
+  at: Pick<LanguageEvaluation, 'iteration' | 'epoch'>,
+  before: readonly LanguageEvaluation[],
+) => Promise<readonly string[] | undefined>;
+
+/** Depends on nothing that is yet to come: a run that goes on from a shorter one has asked at the same moments. */
+function isDue({ iteration, epoch }: Parameters<Sampler>[0], before: readonly LanguageEvaluation[]): boolean {
+  const last = before.findLast(({ samples }) => samples !== undefined);
+  return last === undefined || Number.isInteger(epoch) || iteration - last.iteration >= leastIterations;
+}
+
 /**
  * What answers the questions with the weights that a session holds: its program continues texts by the variables that
  * it trains, so that no weight is copied.
@@ -29,18 +44,19 @@ export function makeSampler(
   session: Session,
   { samples, model }: Pick<LanguageTrainOptions, 'samples' | 'model'>,
   shape: CacheShape,
-): ((iteration: number) => Promise<readonly string[]>) | undefined {
+): Sampler | undefined {
   if (samples === undefined) return undefined;
   const { encoder, questions, maxNewTokens, onAnswers } = samples;
   const generator = makeGenerator(session, shape, [shape.context]);
   let hasRoom = false;
-  return async (iteration) => {
+  return async (at, before) => {
+    if (!isDue(at, before)) return undefined;
     const startMs = performance.now();
     if (!hasRoom) await session.write(emptyCache(model.config, shape));
     hasRoom = true;
     const given = await answerQuestions(generator, encoder, questions, { maxNewTokens });
     const answers = given.map(({ text }) => text);
-    onAnswers?.({ iteration, answers, seconds: (performance.now() - startMs) / 1000 });
+    onAnswers?.({ iteration: at.iteration, answers, seconds: (performance.now() - startMs) / 1000 });
     return answers;
   };
 }
