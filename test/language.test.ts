@@ -167,6 +167,21 @@ describe('answers are judged by a grader', () => {
     expect(findingsOf(result, 'test')).toMatch(/Grade [\d.]+ % \(95 %: .*points? of grade/);
   });
 
+  test('in trials of learning rates', async () => {
+    const grader =
+      "{ type: string_check, input: '{{ sample.output_text }}', reference: '{{ item.reference_answer }}', operation: eq }";
+    const searching = steps.replace(
+      '{ learning_rate: 0.01, epochs: 6 }',
+      `{ trials: 2, epochs: 6, grader: ${grader}, grader_tokens: 8 }`,
+    );
+    await using rig = await createNumbers({ 'pipeline.yaml': searching });
+    const result = await rig.run('-s', 'method=full', '--until', 'hparams');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'hparams')).toMatch(
+      /the best of 2 learning rates after one epoch on 256 rows, as the grader judges their answers.*"columns":\["learning rate","grade","seconds"\],"rows":\[\["[\d.e-]+",[01]?\.?\d*,/s,
+    );
+  });
+
   test('that is checked whole before anything runs', async () => {
     const grader =
       "{ type: text_similarity, input: '{{ sample.output }}', reference: '{{ item.reference_answer }}', evaluation_metric: meteor }";

@@ -41,6 +41,8 @@ export interface SamplePlan {
   readonly questions: readonly Question[];
   /** At most so many tokens an answer. */
   readonly maxNewTokens: number;
+  /** Whether it is asked before training, too; the default is true. */
+  readonly asksAtStart?: boolean;
   /** Told the answers, in the order of the questions, and what they took. */
   readonly onAnswers?: (given: {
     readonly iteration: number;

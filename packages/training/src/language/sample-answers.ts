@@ -3,7 +3,7 @@ import { emptyCache } from '@joyul/models';
 import type { CacheShape } from '@joyul/models';
 import { answerQuestions } from './answer-rows.ts';
 import { makeGenerator } from './generator.ts';
-import type { LanguageEvaluation, LanguageTrainOptions } from './language-options.ts';
+import type { LanguageEvaluation, LanguageTrainOptions, SamplePlan } from './language-options.ts';
 
 const roundTo = 64;
 
@@ -31,9 +31,14 @@ export type Sampler = (
 ) => Promise<readonly string[] | undefined>;
 
 /** Depends on nothing that is yet to come: a run that goes on from a shorter one has asked at the same moments. */
-function isDue({ iteration, epoch }: Parameters<Sampler>[0], before: readonly LanguageEvaluation[]): boolean {
-  const last = before.findLast(({ samples }) => samples !== undefined);
-  return last === undefined || Number.isInteger(epoch) || iteration - last.iteration >= leastIterations;
+function isDue(
+  { iteration, epoch }: Parameters<Sampler>[0],
+  before: readonly LanguageEvaluation[],
+  { asksAtStart = true }: SamplePlan,
+): boolean {
+  if (iteration === 0) return asksAtStart;
+  const last = before.findLast(({ samples }) => samples !== undefined)?.iteration ?? 0;
+  return Number.isInteger(epoch) || iteration - last >= leastIterations;
 }
 
 /**
@@ -50,7 +55,7 @@ export function makeSampler(
   const generator = makeGenerator(session, shape, [shape.context]);
   let hasRoom = false;
   return async (at, before) => {
-    if (!isDue(at, before)) return undefined;
+    if (!isDue(at, before, samples)) return undefined;
     const startMs = performance.now();
     if (!hasRoom) await session.write(emptyCache(model.config, shape));
     hasRoom = true;
