@@ -9,12 +9,14 @@ import { percent } from './common.ts';
 
 /** Answers of which the report shows this many characters. */
 const shownCharacters = 400;
+/** The same of a question in a title. */
+const titleCharacters = 64;
 /** Moments of which answers are shown; all are in samples.jsonl. */
 const mostMoments = 4;
 
-const inLine = (text: string): string => {
+const inLine = (text: string, most = shownCharacters): string => {
   const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > shownCharacters ? `${line.slice(0, shownCharacters - 1)}…` : line;
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 };
 
 const askedOf = ({ messages }: Question): string => messages.at(-1)?.content ?? '';
@@ -63,7 +65,7 @@ export class SampleWatch {
     for (const [index, question] of this.#questions.entries())
       emit({
         type: 'table',
-        title: `Asked "${inLine(askedOf(question))}" while it learns`,
+        title: `Asked "${inLine(askedOf(question), titleCharacters)}" while it learns`,
         columns: ['after', 'answer'],
         rows: [...listAnswers(evaluations, index, best.iteration), ['expected', inLine(question.expected)]],
       });
