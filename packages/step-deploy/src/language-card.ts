@@ -18,6 +18,8 @@ export interface LanguageCard {
     readonly score?: number;
     readonly questions?: number;
     readonly verdict?: string;
+    /** Why one would fine-tune, and whether that holds for this data. */
+    readonly reasons?: readonly { readonly text: string }[];
     readonly comparisons?: readonly {
       readonly name: string;
       readonly score: number;
@@ -40,7 +42,7 @@ function formatMaking({ strategy, baseModel, trainedShare }: LanguageCard): stri
 function formatTest({ test }: LanguageCard): readonly string[] {
   if (test === undefined) return ['This model was not tested on rows that training never saw.'];
   const perplexity = `Perplexity ${test.perplexity.toFixed(2)} on test rows; of the untuned model ${test.base_perplexity.toFixed(2)}.`;
-  const { score, metric = '', questions = 0, verdict = '', comparisons = [] } = test;
+  const { score, metric = '', questions = 0, verdict = '', comparisons = [], reasons = [] } = test;
   if (score === undefined) return [perplexity];
   return [
     perplexity,
@@ -54,6 +56,7 @@ function formatTest({ test }: LanguageCard): readonly string[] {
     ),
     '',
     verdict,
+    ...(reasons.length === 0 ? [] : ['', ...reasons.map(({ text }) => `- ${text}`)]),
   ];
 }
 

@@ -1,4 +1,3 @@
-/** What judges answers. */
 import { scoreAnswer } from '@joyul/metrics';
 import type { AnswerScores } from '@joyul/metrics';
 import { gradeAnswers } from '@joyul/training';
@@ -10,17 +9,6 @@ export interface Scores extends AnswerScores {
   /** What the grader says; 0 where there is none. */
   readonly grade: number;
 }
-
-/** What judges answers. */
-export type Metric = keyof Scores;
-
-/** What reports call it. */
-export const metricNames: Readonly<Record<Metric, string>> = {
-  exactMatch: 'exact match',
-  f1: 'F1',
-  rougeL: 'ROUGE-L',
-  grade: 'grade',
-};
 
 /** Scores answers by all metrics, and by the grader where there is one. */
 export function scoreAnswers(

@@ -157,6 +157,11 @@ export class StartWatch<E extends EvaluationPoint> {
   secondsEach(iterations: number): number {
     return this.seconds / Math.max(1, iterations - (this.#start?.resumedFrom ?? 0));
   }
+
+  /** Seconds that all iterations take, those before a checkpoint included. */
+  secondsOf(iterations: number): number {
+    return iterations * this.secondsEach(iterations);
+  }
 }
 
 /** Fails when weights did not move as planned. */

@@ -6,6 +6,7 @@ import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
   describeMemory,
   encodeLanguageRows,
+  keepTrainingTime,
   openLanguageModel,
   readHparams,
   readStrategy,
@@ -193,6 +194,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     metricsOf,
   });
   await asked.write(outputs.trained, result);
+  await keepTrainingTime(context.sharedDir, outputs.trained, watch.secondsOf(result.iterations));
   tellMemory(context, watch.predictedBytes);
   tell(context, strategy, result, secondsEach);
   asked.tell(result, watch.seconds);
