@@ -168,7 +168,9 @@ describe('answers are judged by a grader', () => {
     const [, grade = ''] = /Grade \(kind\) ([\d.]+)\./.exec(findingsOf(result, 'evaluate')) ?? [];
     expect(Number(grade)).toBeGreaterThan(0);
     expect(findingsOf(result, 'evaluate')).toContain('Answers of the lowest grades');
-    expect(findingsOf(result, 'test')).toMatch(/: grade [\d.]+ % \(95 %: .*"columns":\["","grade","95 % interval"/s);
+    expect(findingsOf(result, 'test')).toMatch(
+      /: grade [\d.]+ % \(95 %: .*"columns":\["","grade","95 % interval"/s,
+    );
   });
 
   test('in trials of learning rates', async () => {
