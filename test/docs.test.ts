@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Rig } from '@joyul/testing';
+import { Rig, makeChatRows } from '@joyul/testing';
 import { describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -39,14 +39,18 @@ function readExamples(page: string): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks.map(([, block = '', name = '']) => [name, block]));
 }
 
-test.each(['pipelines.md', 'prompting.md'])(
+test.each(['pipelines.md', 'prompting.md', 'graders.md'])(
   'every example of docs/%s is a whole file that is valid',
   async (page) => {
     const examples = readExamples(join('docs', page));
     const all = readFileSync(join(root, 'docs', page), 'utf8').match(/```yaml\n/g) ?? [];
     expect(Object.keys(examples)).toHaveLength(all.length);
     await using rig = await Rig.create();
-    await rig.write({ ...examples, 'data/tickets.csv': 'text,label\nwhere is my card,card\n' });
+    await rig.write({
+      ...examples,
+      'data/tickets.csv': 'text,label\nwhere is my card,card\n',
+      'data/chats.jsonl': makeChatRows(3),
+    });
     const results = await Promise.all(
       Object.keys(examples).map(async (name) => [name, await rig.joyul('validate', name)] as const),
     );

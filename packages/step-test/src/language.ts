@@ -32,8 +32,9 @@ import type { Metric, Result } from './ways.ts';
 
 const wordCount = (text: string): number => text.split(/\s+/).length;
 
-/** Short answers are right or wrong; longer ones are more or less alike. */
-function chooseMetric(questions: readonly Question[], { metric }: Context['params']): Metric {
+/** A grader judges where there is one. Short answers are right or wrong; longer ones are more or less alike. */
+function chooseMetric(questions: readonly Question[], { metric, grader }: Context['params']): Metric {
+  if (grader !== undefined) return 'grade';
   if (metric === 'exact_match') return 'exactMatch';
   if (metric === 'f1') return 'f1';
   if (metric === 'rouge_l') return 'rougeL';
@@ -63,7 +64,10 @@ async function answerFrozen(
   const { answers, known, unknown, layer, ...cost } = head;
   const note = `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`;
   const way = { name: 'frozen features + new head (not fine-tuning)', kind: 'features' } as const;
-  return { results: [makeResult(way, answers, cost, { metric, seed: context.seed })], notes: [note] };
+  return {
+    results: [makeResult(way, answers, cost, { metric, seed: context.seed, params: context.params })],
+    notes: [note],
+  };
 }
 
 /** What is known of a tuned model, a prompt and the questions. */
@@ -111,6 +115,7 @@ function describeAnswers(found: Found, metric: Metric) {
     exact_match: mean(own.scores.map(({ exactMatch }) => exactMatch)),
     f1: mean(own.scores.map(({ f1 }) => f1)),
     rouge_l: mean(own.scores.map(({ rougeL }) => rougeL)),
+    ...(metric === 'grade' ? { grade: own.score } : {}),
     questions: own.answers.length,
     best_prompt: findBestPrompt([own, ...comparisons])?.score ?? null,
     verdict: decision.text,

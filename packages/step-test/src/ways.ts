@@ -1,8 +1,8 @@
 /** Ways to get answers: tuned models, and prompts for the untuned one. */
 import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { bootstrapInterval, scoreAnswer } from '@joyul/metrics';
-import type { AnswerScores, Interval } from '@joyul/metrics';
+import { bootstrapInterval } from '@joyul/metrics';
+import type { Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf, readPrompt } from '@joyul/training';
 import type { Answer, AnswerOptions, Answerer, Ask, Question } from '@joyul/training';
 import type { Context } from './context.ts';
@@ -11,6 +11,8 @@ import type { Cost, Price, WayKind } from './language/cost.ts';
 import type { Trained } from './language/describe-trained.ts';
 import { mean } from './language/paired.ts';
 import { perturbations } from './perturb.ts';
+import { scoreAnswers } from './score-answers.ts';
+import type { Scores } from './score-answers.ts';
 
 /** One way to get answers. */
 export interface Way {
@@ -33,7 +35,7 @@ export interface Agreement {
 export interface Result {
   readonly way: Way;
   readonly answers: readonly Answer[];
-  readonly scores: readonly AnswerScores[];
+  readonly scores: readonly Scores[];
   /** The metric that judges, of each question. */
   readonly values: readonly number[];
   /** Their mean. */
@@ -45,12 +47,13 @@ export interface Result {
 }
 
 /** What judges answers. */
-export type Metric = keyof AnswerScores;
+export type Metric = keyof Scores;
 /** What reports call it. */
 export const metricNames: Readonly<Record<Metric, string>> = {
   exactMatch: 'exact match',
   f1: 'F1',
   rougeL: 'ROUGE-L',
+  grade: 'grade',
 };
 
 /** Prompts for the untuned model: the bare question, an instruction, similar examples before it. */
@@ -75,9 +78,9 @@ export function makeResult(
   way: Way,
   answers: readonly Answer[],
   cost: Omit<Cost, 'tokensIn' | 'tokensOut'>,
-  { metric, seed }: { readonly metric: Metric; readonly seed: number },
+  { metric, seed, params }: Pick<Context, 'seed' | 'params'> & { readonly metric: Metric },
 ): Result {
-  const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
+  const scores = scoreAnswers(answers, params);
   const values = scores.map((item) => item[metric]);
   const statistic = (rows: readonly number[]): number => mean(rows.map((row) => values[row] ?? 0));
   return {
@@ -154,7 +157,7 @@ class Asker {
   }
 
   async judge(way: Way, questions: readonly Question[], metric: Metric, trained?: Trained): Promise<Result> {
-    const { seed } = this.#context;
+    const { seed, params } = this.#context;
     const asked = way.ask === undefined ? {} : { ask: way.ask };
     const lengthOf = ({ row }: Question): number => row.text.length;
     const longest = questions.toSorted((left, right) => lengthOf(right) - lengthOf(left)).slice(0, 1);
@@ -165,7 +168,7 @@ class Asker {
     const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
     const { trainingSeconds, diskBytes } = trained ?? { trainingSeconds: 0, diskBytes: way.diskBytes ?? 0 };
     const took = trainingSeconds === undefined ? {} : { trainingSeconds };
-    return makeResult(way, answers, { secondsPerAnswer, diskBytes, ...took }, { metric, seed });
+    return makeResult(way, answers, { secondsPerAnswer, diskBytes, ...took }, { metric, seed, params });
   }
 
   /** How alike answers stay when questions change in ways that do not matter, and when they are drawn. */
@@ -175,8 +178,8 @@ class Asker {
     const { ask = ({ messages }) => messages } = way;
     const compare = async (name: string, options: AskOptions): Promise<Agreement> => {
       const changed = await this.#ask(name, asked, options);
-      const alike = changed.map(({ text }, at) => scoreAnswer(text, asked[at]?.text ?? '')[metric]);
-      return { name, values: alike };
+      const beside = changed.map((answer, at) => ({ ...answer, expected: asked[at]?.text ?? '' }));
+      return { name, values: scoreAnswers(beside, params).map((item) => item[metric]) };
     };
     const results: Agreement[] = [];
     for (const { name, apply } of perturbations) {
