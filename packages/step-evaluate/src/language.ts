@@ -111,6 +111,7 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
   const content = {
     version: 1,
     split: 'validation',
+    encoder: language.encoding.digest,
     loss,
     perplexity: Math.exp(loss),
     bits_per_byte: (loss * targets) / Math.LN2 / Math.max(1, targetBytes),

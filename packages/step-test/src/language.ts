@@ -211,8 +211,9 @@ export async function testLanguage(rows: readonly Row[], openings: number, conte
     base: await openLanguageModel(inputs.model),
   };
   const losses = await measureLosses(rows, models, context);
-  const write = (content: unknown): Promise<void> =>
-    writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
+  const encoder = models.tuned.encoding.digest;
+  const write = (content: object): Promise<void> =>
+    writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify({ ...content, encoder }, null, 2)}\n`);
   const found = `Test perplexity ${Math.exp(losses.tuned).toFixed(2)}, of the untuned model ${Math.exp(losses.base).toFixed(2)}.`;
   tellOpenings(context, openings);
   const questions = questionsOf(rows).slice(0, params.max_questions);

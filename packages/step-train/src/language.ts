@@ -132,7 +132,7 @@ async function chooseRows(
 /** Trains a language model and writes it. */
 export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
-  const [strategy, { values: hparams }, { model, encoder }] = await Promise.all([
+  const [strategy, { values: hparams }, { model, encoder, encoding }] = await Promise.all([
     readStrategy(inputs.strategy),
     readHparams(inputs.hparams),
     openLanguageModel(inputs.weights),
@@ -167,7 +167,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   await writeModel(outputs.trained, {
     rawConfig: {
       ...model.rawConfig,
-      joyul: { maxLength: hparams.max_length, tokenizerDigest: encoder.tokenizer.digest },
+      joyul: { maxLength: hparams.max_length, tokenizerDigest: encoding.tokenizer, encoder: encoding },
     },
     tensors: [...result.weights.values()],
     tokenizerFrom: model.path,

@@ -15,6 +15,8 @@ export interface EncodedLanguage {
 /** Reads conversations and texts as one model does: for training, evaluation, export and serving alike. */
 export interface LanguageEncoder {
   readonly tokenizer: Tokenizer;
+  /** The chat template, in Jinja; undefined where the model has none. */
+  readonly templateSource: string | undefined;
   /** Ends a reply. */
   readonly endId: number;
   /** The tokens of a conversation up to where the assistant's next words begin. */
@@ -87,6 +89,7 @@ export function makeLanguageEncoder(tokenizer: Tokenizer, given: ChatTemplate | 
     );
   return {
     tokenizer,
+    templateSource: given?.source,
     endId,
     encodePrompt: (messages) =>
       Int32Array.from(tokenizer.encodePlain(findTemplate().render(messages, { asksForReply: true }))),
