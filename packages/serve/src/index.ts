@@ -1,2 +1,3 @@
 export { startServer } from './server.ts';
-export type { RunningServer, ServeOptions } from './server.ts';
+export type { RunningServer } from './server.ts';
+export type { ServeOptions } from './service.ts';
