@@ -5,6 +5,7 @@ import type { Predictor } from '@joyul/training';
 import { Batcher } from './batcher.ts';
 import { RequestError, sendJson } from './http.ts';
 import { formatPage } from './page.ts';
+import { ServeError } from './service.ts';
 import type { Exchange, ServeOptions, Service } from './service.ts';
 
 interface Golden {
@@ -38,8 +39,8 @@ function parseInput(body: unknown): readonly string[] {
 const maxTexts = 256;
 
 /** A model that was changed after its deployment. */
-export const changedModel = (dir: string, difference: number): Error =>
-  new Error(
+export const changedModel = (dir: string, difference: number): ServeError =>
+  new ServeError(
     `The model in ${dir} does not give its stored answers: logits differ by up to ${difference.toExponential(1)}. It was changed after it was deployed; deploy it again.`,
   );
 

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerMetrics } from './metrics.ts';
 
+/** A model that cannot be served as it is; the message says what to do. */
+export class ServeError extends Error {}
+
 /** What a service is given with a request. */
 export interface Exchange {
   readonly request: IncomingMessage;

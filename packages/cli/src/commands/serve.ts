@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArguments } from '../args.ts';
+import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { UsageError } from '../usage-error.ts';
@@ -13,19 +13,6 @@ const flags = {
   batch: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-
-/** A flag that is a whole number from `least` to `most`; undefined where it is absent. */
-function readCount(
-  args: { value(name: 'port' | 'context' | 'batch'): string | undefined },
-  name: 'port' | 'context' | 'batch',
-  [least, most]: readonly [number, number],
-): number | undefined {
-  const given = args.value(name);
-  if (given === undefined) return undefined;
-  const count = Number(given);
-  if (Number.isInteger(count) && count >= least && count <= most) return count;
-  throw new UsageError(`--${name} must be a number from ${least} to ${most}, but is ${given}.`);
-}
 
 /** `joyul serve`. */
 export const serve: Command = {
@@ -54,10 +41,11 @@ Examples:
       throw new UsageError('Name the folder of a deployed model: `joyul serve models/NAME`.');
     if (!existsSync(join(dir, 'config.json')))
       throw new UsageError(`${dir} holds no deployed model. The deploy step of a pipeline writes one.`);
-    const port = readCount(args, 'port', [0, 65_535]) ?? 8080;
-    const maxBatch = readCount(args, 'batch', [1, 256]);
-    const context = readCount(args, 'context', [8, 1_000_000]);
-    const { startServer } = await import('@joyul/serve');
+    const port = readWholeNumber(args, 'port', 0) ?? 8080;
+    if (port > 65_535) throw new UsageError(`--port must be at most 65535, but is ${port}.`);
+    const maxBatch = readWholeNumber(args, 'batch', 1);
+    const context = readWholeNumber(args, 'context', 8);
+    const { ServeError, startServer } = await import('@joyul/serve');
     const key = process.env['JOYUL_SERVE_KEY'];
     const backend = (['tensorflow', 'wasm', 'cpu'] as const).find((name) => name === args.value('backend'));
     process.stderr.write(`Loading ${dir}\n`);
@@ -69,7 +57,12 @@ Examples:
       ...(backend === undefined ? {} : { backend }),
       ...(maxBatch === undefined ? {} : { maxBatch }),
       ...(context === undefined ? {} : { context }),
+    }).catch((error: unknown) => {
+      if (!(error instanceof ServeError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      return undefined;
     });
+    if (server === undefined) return exitCodes.stepFailed;
     process.stderr.write(`${server.name} answers at ${server.url}\n  ${server.example}\nCtrl-C ends it.\n`);
     await new Promise<void>((end) => {
       process.once('SIGINT', () => {

@@ -9,6 +9,7 @@ import { makeAsk, openGenerator, openLanguageModel, openLiveGenerator, readPromp
 import type { LanguageModel, LiveGenerator } from '@joyul/training';
 import { changedModel } from '../classifier-service.ts';
 import { RequestError, asRequestError, formatError, sendJson } from '../http.ts';
+import { ServeError } from '../service.ts';
 import type { Exchange, ServeOptions, Service } from '../service.ts';
 import { formatChatPage } from './chat-page.ts';
 import { parseChatRequest, parseCompletionRequest } from './parse-request.ts';
@@ -40,7 +41,7 @@ async function checkGolden({ model, encoding }: LanguageModel, options: ServeOpt
   if (text === undefined) return;
   const golden = JSON.parse(text) as Golden; // Written by the deploy step.
   if (golden.encoder !== undefined && golden.encoder !== encoding.digest)
-    throw new Error(
+    throw new ServeError(
       `The model in ${dir} would be asked with other tokens than it was deployed with: its tokenizer or chat template was changed. Deploy it again.`,
     );
   const rows = golden.rows.slice(0, replayed);
@@ -68,11 +69,11 @@ export async function openLanguageService(options: ServeOptions, name: string): 
   const { dir, backend, context, maxBatch } = options;
   const prompt = await readPrompt(dir);
   if (prompt?.endpoint !== undefined)
-    throw new Error(
+    throw new ServeError(
       `${dir} holds a prompt and no model: ${prompt.endpoint.model} at ${prompt.endpoint.url} answers it. Ask that server.`,
     );
   const language = await openLanguageModel(dir).catch((error: unknown) => {
-    throw error instanceof StepFailure ? new Error(describeFailure(error), { cause: error }) : error;
+    throw error instanceof StepFailure ? new ServeError(describeFailure(error), { cause: error }) : error;
   });
   await checkGolden(language, options);
   const generator = await openLiveGenerator({
