@@ -67,7 +67,10 @@ test('positions that are stretched as Llama 3.1 does stay so', async () => {
     high_freq_factor: 4,
     original_max_position_embeddings: 8192,
   };
-  await writeFile(join(dir, 'config.json'), JSON.stringify({ ...model.rawConfig, rope_scaling: scaling }));
+  await writeFile(
+    join(dir, 'config.json'),
+    JSON.stringify({ ...model.rawConfig, rope_theta: 500_000, rope_scaling: scaling }),
+  );
   expect((await roundTrip(await open(dir), 'F32')).config.ropeScaling).toMatchObject({
     type: 'llama3',
     factor: 8,

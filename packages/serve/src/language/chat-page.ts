@@ -18,6 +18,7 @@ const style = `:root { color-scheme: light dark; --page: light-dark(#fbfaf7, #16
   .turn.waiting::after { content: '▍'; color: var(--accent); animation: blink 1s steps(2) infinite; }
   @keyframes blink { 50% { opacity: 0; } }
   @media (prefers-reduced-motion: reduce) { .turn.waiting::after { animation: none; } }
+  .turn, .facts { scroll-margin-bottom: 1rem; }
   .facts { color: var(--soft); font-size: .8rem; margin: -.6rem 0 0 .3rem; font-variant-numeric: tabular-nums; }
   .error { color: var(--bad); }
   form { padding-bottom: 1.1rem; }
