@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Rig, findingsOf, makeChatRows, makeMoodRows, writeTinyBert, writeTinyLlama } from '@joyul/testing';
 import type { Finished } from '@joyul/testing';
 import { describe, expect, test } from 'vitest';
@@ -37,7 +38,7 @@ steps:
     inputs: { trained: train.trained, test: prepare.test, dataset: prepare.dataset, model: select.model }
   deploy:
     uses: deploy
-    with: { to: models/numbers }
+    with: { to: models/numbers, also: [gguf-f32, gguf-q8_0] }
     inputs: { trained: train.trained, metrics: test.metrics, dataset: prepare.dataset, model: select.model }
 `;
 
@@ -46,6 +47,26 @@ async function createNumbers(files: Readonly<Record<string, string>> = {}): Prom
   await rig.write({ 'pipeline.yaml': steps, 'chats.jsonl': makeChatRows(150), ...files });
   await writeTinyLlama(rig.path('tiny'));
   return rig;
+}
+
+/** What the deployed model says over HTTP to a question that its data have not. */
+async function askServer(rig: Rig): Promise<unknown> {
+  const server = rig.start('serve', 'models/numbers', '--port', '0', '--context', '64');
+  let told = '';
+  server.process.stderr?.on('data', (data: Buffer) => (told += data.toString()));
+  while (!told.includes('answers at') && server.process.exitCode === null) await sleep(50);
+  const url = /answers at (\S+)/.exec(told)?.[1] ?? '';
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ messages: [{ role: 'user', content: 'n1234' }], temperature: 0, max_tokens: 8 }),
+  });
+  const { choices } = (await response.json()) as {
+    readonly choices?: readonly { readonly message: { readonly content: string } }[];
+  }; // OpenAI's format.
+  server.process.kill('SIGTERM');
+  await server.finished;
+  return choices?.[0]?.message.content;
 }
 
 const failureOf = (result: Finished): unknown =>
@@ -75,11 +96,18 @@ describe('a language model is tuned on conversations', () => {
     expect(await rig.read('models/numbers/README.md')).toMatch(
       /pipeline_tag: text-generation.*\n- Errors mended: /s,
     );
-    const served = await rig.joyul('serve', 'models/numbers', '-p', '0');
-    expect([served.exitCode, served.stderr]).toEqual([
-      2,
-      expect.stringContaining(
-        'models/numbers holds a language model, and serve answers with classifiers only.',
+    expect(findingsOf(result, 'deploy')).toMatch(
+      /gguf\/numbers-f32\.gguf is the same model for llama\.cpp: read back, .* differ by at most 0\.0e\+0 .*every next token is the same/,
+    );
+    expect(findingsOf(result, 'deploy')).toContain('gguf/numbers-q8_0.gguf is the same model');
+    expect(await askServer(rig)).toMatch(/^(?:odd|even)$/);
+    const settings = 'models/numbers/tokenizer_config.json';
+    await rig.write({ [settings]: (await rig.read(settings)).replace('<|end|>\\n', '<|end|> ') });
+    const refused = await rig.joyul('serve', 'models/numbers', '-p', '0');
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /would be asked with other tokens than it was trained with\. .*The chat template is another: trained with \w{12}, but here is \w{12}/s,
       ),
     ]);
   });

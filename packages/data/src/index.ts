@@ -18,6 +18,8 @@ export { ChatTemplateError, openChatTemplate } from './language/chat-template.ts
 export type { ChatTemplate } from './language/chat-template.ts';
 export { ignoredLabel, makeLanguageEncoder } from './language/encode-language.ts';
 export type { EncodedLanguage, LanguageEncoder } from './language/encode-language.ts';
+export { compareEncoders, recordEncoder } from './language/encoder-record.ts';
+export type { EncoderRecord } from './language/encoder-record.ts';
 export { countLabels, findLabelTwins, findUnlearnableLabels } from './labels.ts';
 export type { LabelGap, LabelTwins } from './labels.ts';
 export { checkQuality } from './quality/checks.ts';

@@ -21,6 +21,8 @@ export type { LlamaConfig } from './llama/llama-config.ts';
 export { llamaBlocks, llamaWeightSpecs } from './llama/llama-weights.ts';
 export { openModel, weightSpecsOf } from './model-folder.ts';
 export type { BertFolder, LlamaFolder, ModelFolder } from './model-folder.ts';
+export { exportGguf } from './gguf/gguf-export.ts';
+export type { GgufWrittenType } from './gguf/gguf-writer.ts';
 export { copyTokenizer, readTokenizerFiles } from './tokenizer-files.ts';
 export { writeModel } from './write-model.ts';
 export type { ModelContent } from './write-model.ts';

@@ -8,6 +8,8 @@ export class ServerMetrics {
   readonly #requests = new Map<string, number>();
   readonly #predictions = new Map<string, number>();
   readonly #buckets = bucketsSeconds.map(() => 0);
+  #promptTokens = 0;
+  #newTokens = 0;
   #durationSum = 0;
   #durationCount = 0;
 
@@ -25,6 +27,12 @@ export class ServerMetrics {
   /** A text was given a label. */
   countPrediction(label: string): void {
     this.#predictions.set(label, (this.#predictions.get(label) ?? 0) + 1);
+  }
+
+  /** A prompt was answered. */
+  countTokens(prompt: number, made: number): void {
+    this.#promptTokens += prompt;
+    this.#newTokens += made;
   }
 
   /** The page of /metrics. */
@@ -48,6 +56,13 @@ export class ServerMetrics {
         ([label, count]) => `prediction_total{class="${escape(label)}"} ${count}`,
       ),
     );
+    if (this.#promptTokens > 0)
+      lines.push(
+        '# TYPE prompt_tokens_total counter',
+        `prompt_tokens_total ${this.#promptTokens}`,
+        '# TYPE generated_tokens_total counter',
+        `generated_tokens_total ${this.#newTokens}`,
+      );
     for (const [name, value] of Object.entries(gauges))
       lines.push(`# TYPE ${name} gauge`, `${name} ${value}`);
     return `${lines.join('\n')}\n`;

@@ -1,3 +1,5 @@
+import { escapeHtml as escape } from './escape-html.ts';
+
 const style = `:root { color-scheme: light dark; --line: #8884; --accent: #0a7d6f; }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
   h1 { font-size: 1.4rem; margin: 0; }
@@ -47,8 +49,6 @@ const script = `const answer = document.getElementById('answer');
 
 /** The page at `/`: a field to try the model by hand; no script or style from elsewhere. */
 export function formatPage(name: string, labels: readonly string[]): string {
-  const escape = (text: string): string =>
-    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -24,6 +24,16 @@ const params = Type.Object(
       default: 0.0001,
       description: 'The largest difference of logits that the exported model may show.',
     }),
+    also: Type.Array(
+      Type.Union([Type.Literal('gguf'), Type.Literal('gguf-f32'), Type.Literal('gguf-q8_0')]),
+      {
+        default: [],
+        uniqueItems: true,
+        description:
+          'Of language models, for llama.cpp: GGUF files with 16-bit floats, 32-bit floats, or 8-bit blocks. Each is read back and kept only if it answers as the tested model.',
+        examples: [['gguf']],
+      },
+    ),
   },
   { additionalProperties: false },
 );

@@ -4,21 +4,22 @@ import { StepFailure } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { AdapterMerger, llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
-import type { LlamaFolder, NamedTensor } from '@joyul/models';
-import { openGenerator, openLanguageModel, promptRows, questionsOf, readPrompt } from '@joyul/training';
+import type { NamedTensor } from '@joyul/models';
+import { openLanguageModel, promptRows, questionsOf, readPrompt } from '@joyul/training';
 import type { LanguageModel, Prompt } from '@joyul/training';
 import { formatLanguageCard } from './language-card.ts';
 import type { LanguageCard } from './language-card.ts';
 import { exportPrompt } from './prompt.ts';
 import { findAdapter, hubName, isSameModel, readMaking, writeJson } from './common.ts';
 import type { Context, Export, Making } from './common.ts';
+import { exportGgufFiles } from './gguf.ts';
+import { compareLogits, computeLogits, findLargest } from './replay.ts';
+import type { Replay } from './replay.ts';
 
 /** Prompts on which the exported model is compared with the tested one. */
 const replayed = 20;
 /** Tokens of such a prompt that count. */
 const promptLength = 512;
-
-type Weights = ReadonlyMap<string, NamedTensor>;
 
 /** The starts of validation conversations or texts, as tokens. */
 function makePrompts(rows: readonly Row[], { encoder }: LanguageModel): readonly Int32Array[] {
@@ -37,51 +38,11 @@ function makePrompts(rows: readonly Row[], { encoder }: LanguageModel): readonly
   return prompts.slice(0, replayed).map((ids) => ids.slice(-promptLength));
 }
 
-/** The logits after each prompt, in float32. */
-async function computeLogits(
-  model: LlamaFolder,
-  prompts: readonly Int32Array[],
-  { backend }: Context,
-  weights?: Weights,
-): Promise<readonly Float32Array[]> {
-  const generator = await openGenerator({
-    model,
-    precision: 'float32',
-    context: Math.max(8, ...prompts.map(({ length }) => length + 1)),
-    batchSize: 4,
-    ...(weights === undefined ? {} : { weights }),
-    ...(backend === undefined ? {} : { backend }),
-  });
-  try {
-    return await generator.logits(prompts);
-  } finally {
-    generator.dispose();
-  }
-}
-
-const findLargest = (logits: Float32Array): number =>
-  logits.reduce((best, logit, id) => (logit > (logits[best] ?? 0) ? id : best), 0);
-
-/** How two models differ on the same prompts. */
-function compare(
-  left: readonly Float32Array[],
-  right: readonly Float32Array[],
-): { readonly difference: number; readonly changed: number } {
-  let difference = 0;
-  for (const [row, logits] of left.entries())
-    for (const [id, logit] of logits.entries())
-      difference = Math.max(difference, Math.abs(logit - (right[row]?.[id] ?? Number.NaN)));
-  const changed = left.filter(
-    (logits, row) => findLargest(logits) !== findLargest(right[row] ?? new Float32Array()),
-  );
-  return { difference, changed: changed.length };
-}
-
 /** Writes the adapter beside the merged weights, when it makes them of the base model. */
 async function exportAdapter(
   dir: string,
   source: string | undefined,
-  { prompts, logits }: { readonly prompts: readonly Int32Array[]; readonly logits: readonly Float32Array[] },
+  { prompts, logits }: Replay,
   context: Context,
 ): Promise<void> {
   const { params, emit } = context;
@@ -94,7 +55,7 @@ async function exportAdapter(
   const weights = new Map(
     [...(await base.readTensors())].map(([name, tensor]) => [name, merger.merge(tensor)]),
   );
-  const { difference } = compare(logits, await computeLogits(base, prompts, context, weights));
+  const { difference } = compareLogits(logits, await computeLogits(base, prompts, context, weights));
   if (!isSameModel(context, difference, params.max_difference)) return;
   const baseModel = hubName(source) ?? source ?? 'the base model';
   await writeAdapter(join(dir, 'adapter'), adapter, specs, { taskType: 'CAUSAL_LM', baseModel });
@@ -145,7 +106,7 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
   const before = await computeLogits(trained.model, prompts, context);
   const exported = await openLanguageModel(dir);
   const after = await computeLogits(exported.model, prompts, context);
-  const { difference, changed } = compare(before, after);
+  const { difference, changed } = compareLogits(before, after);
   // Half precision rounds weights to 11 bits: its logits are held to a bound of their own.
   const bound = params.weights === 'float16' ? Math.max(params.max_difference, 0.25) : params.max_difference;
   if (!(difference <= bound))
@@ -155,8 +116,10 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
       { help: 'Use weights: float32, or raise max_difference.' },
     );
   await exportAdapter(dir, making.source, { prompts, logits: before }, context);
+  await exportGgufFiles({ dir, name }, trained, { prompts, logits: before }, context);
   await writeJson(dir, 'golden.json', {
     version: 1,
+    encoder: exported.encoding.digest,
     bound: Math.max(bound, 1e-3),
     rows: prompts.map((ids, row) => {
       const logits = after[row] ?? new Float32Array();
@@ -166,7 +129,11 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
   emit({
     type: 'finding',
     weight: 'headline',
-    text: `The model is in ${params.to}; Hugging Face transformers opens the folder, and README.md is its model card.`,
+    text: `The model is in ${params.to}; \`joyul serve ${params.to}\` answers over HTTP as OpenAI's API does.`,
+  });
+  emit({
+    type: 'finding',
+    text: 'Hugging Face transformers opens the folder; README.md is its model card.',
   });
   emit({
     type: 'finding',

@@ -96,10 +96,11 @@ function describeGrades({ params, emit }: Context, grades: readonly Grade[] | un
 }
 
 /** What the model finds new in the rows, as metrics.json has it; nothing where its weights are not here. */
-const describeLoss = (measured: MeasuredRows | undefined): Readonly<Record<string, number>> =>
+const describeLoss = (measured: MeasuredRows | undefined): Readonly<Record<string, number | string>> =>
   measured === undefined
     ? {}
     : {
+        encoder: measured.encoder,
         loss: measured.loss,
         perplexity: Math.exp(measured.loss),
         bits_per_byte: (measured.loss * measured.targets) / Math.LN2 / Math.max(1, measured.targetBytes),

@@ -104,12 +104,12 @@ async function chooseRows(
 async function writeTrained(
   dir: string,
   { weights, adapter }: LanguageTrainResult,
-  { model, encoder, maxLength }: LanguageModel & { readonly maxLength: number },
+  { model, encoding, maxLength }: Omit<LanguageModel, 'encoder'> & { readonly maxLength: number },
 ): Promise<void> {
   await writeModel(dir, {
     rawConfig: {
       ...model.rawConfig,
-      joyul: { maxLength, tokenizerDigest: encoder.tokenizer.digest },
+      joyul: { maxLength, tokenizerDigest: encoding.tokenizer, encoder: encoding },
     },
     tensors: [...weights.values()],
     tokenizerFrom: model.path,
@@ -124,7 +124,7 @@ async function writeTrained(
 /** Trains a language model and writes it. */
 export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
-  const [strategy, { values: hparams }, { model, encoder }] = await Promise.all([
+  const [strategy, { values: hparams }, { model, encoder, encoding }] = await Promise.all([
     readStrategy(inputs.strategy),
     readHparams(inputs.hparams),
     openLanguageModel(inputs.weights),
@@ -159,7 +159,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   }).catch(throwAsFailure);
   const secondsEach = watch.secondsEach(result.iterations);
   checkTrainability(result);
-  await writeTrained(outputs.trained, result, { model, encoder, maxLength: hparams.max_length });
+  await writeTrained(outputs.trained, result, { model, encoding, maxLength: hparams.max_length });
   const metricsOf = ({ perplexity }: LanguageEvaluation): Record<string, number> => ({
     eval_perplexity: perplexity,
   });

@@ -84,6 +84,7 @@ const tasks = {
   'bench:data': { command: ['bench/data/main.ts'] },
   'bench:engine': { command: ['bench/engine/main.ts'] },
   'bench:memory': { needsNative: true, command: ['bench/memory/main.ts'] },
+  'bench:serve': { needsNative: true, command: ['bench/serve/main.ts'] },
   'bench:training': { needsNative: true, command: ['bench/training/main.ts'] },
   setup: { needsNative: true },
   exec: {},

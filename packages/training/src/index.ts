@@ -53,6 +53,8 @@ export { makeAsk, promptRows, readPrompt, writePrompt } from './language/prompt.
 export type { Ask, Endpoint, Prompt, PromptExample, PromptSettings } from './language/prompt.ts';
 export { openGenerator } from './language/generator.ts';
 export type { GenerateOptions, Generation, Generator, GeneratorOptions } from './language/generator.ts';
+export { openLiveGenerator } from './language/live-generator.ts';
+export type { LiveGenerator, LiveOptions } from './language/live-generator.ts';
 export type { Sampling } from './language/choose-token.ts';
 export { openLanguageModel } from './language/open-language-model.ts';
 export type { LanguageModel } from './language/open-language-model.ts';

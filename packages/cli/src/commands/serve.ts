@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseArguments } from '../args.ts';
+import { parseArguments, readWholeNumber } from '../args.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { UsageError } from '../usage-error.ts';
@@ -10,14 +9,10 @@ const flags = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   backend: { type: 'string' },
+  context: { type: 'string' },
+  batch: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-
-/** What the deploy step says that the model in a folder is for; undefined where it says nothing. */
-async function readTask(dir: string): Promise<string | undefined> {
-  const text = await readFile(join(dir, 'serving.json'), 'utf8').catch(() => '{}');
-  return (JSON.parse(text) as { readonly task?: string }).task; // Written by the deploy step.
-}
 
 /** `joyul serve`. */
 export const serve: Command = {
@@ -28,8 +23,12 @@ Answers over HTTP with the deployed model in FOLDER, which the deploy step of a 
   -p, --port N            the default is 8080; 0 takes a free one
       --host ADDRESS      the default is 127.0.0.1: this machine only
       --backend NAME      tensorflow, wasm or cpu
+      --batch N           texts that are worked on at the same time; 16, of language models 8
+      --context N         of language models: tokens of a prompt with its answer; 1024
 
-It answers POST /v1/classify {"input": "a text"}, and GET /v1/models, /healthz, /readyz and /metrics.
+A classifier answers POST /v1/classify {"input": "a text"}. A language model answers as OpenAI's API does, so its clients
+work: POST /v1/chat/completions and /v1/completions, also as a stream. Both answer GET /v1/models, /healthz, /readyz and
+/metrics, and show a page to try them at /.
 JOYUL_SERVE_KEY, when set, must come as a bearer token.
 
 Examples:
@@ -42,14 +41,11 @@ Examples:
       throw new UsageError('Name the folder of a deployed model: `joyul serve models/NAME`.');
     if (!existsSync(join(dir, 'config.json')))
       throw new UsageError(`${dir} holds no deployed model. The deploy step of a pipeline writes one.`);
-    if ((await readTask(dir)) === 'text-generation')
-      throw new UsageError(
-        `${dir} holds a language model, and serve answers with classifiers only. Hugging Face transformers opens the folder; its README.md says how.`,
-      );
-    const port = Number(args.value('port') ?? 8080);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw new UsageError(`--port must be a number from 0 to 65535, but is ${args.value('port') ?? ''}.`);
-    const { startServer } = await import('@joyul/serve');
+    const port = readWholeNumber(args, 'port', 0) ?? 8080;
+    if (port > 65_535) throw new UsageError(`--port must be at most 65535, but is ${port}.`);
+    const maxBatch = readWholeNumber(args, 'batch', 1);
+    const context = readWholeNumber(args, 'context', 8);
+    const { ServeError, startServer } = await import('@joyul/serve');
     const key = process.env['JOYUL_SERVE_KEY'];
     const backend = (['tensorflow', 'wasm', 'cpu'] as const).find((name) => name === args.value('backend'));
     process.stderr.write(`Loading ${dir}\n`);
@@ -59,10 +55,15 @@ Examples:
       port,
       ...(key === undefined ? {} : { key }),
       ...(backend === undefined ? {} : { backend }),
+      ...(maxBatch === undefined ? {} : { maxBatch }),
+      ...(context === undefined ? {} : { context }),
+    }).catch((error: unknown) => {
+      if (!(error instanceof ServeError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      return undefined;
     });
-    process.stderr.write(
-      `${server.name} answers at ${server.url}\n  curl ${server.url}/v1/classify -H 'content-type: application/json' -d '{"input": "a text"}'\nCtrl-C ends it.\n`,
-    );
+    if (server === undefined) return exitCodes.stepFailed;
+    process.stderr.write(`${server.name} answers at ${server.url}\n  ${server.example}\nCtrl-C ends it.\n`);
     await new Promise<void>((end) => {
       process.once('SIGINT', () => {
         end();

@@ -15,6 +15,8 @@ export interface EncodedLanguage {
 /** Reads conversations and texts as one model does: for training, evaluation, export and serving alike. */
 export interface LanguageEncoder {
   readonly tokenizer: Tokenizer;
+  /** The chat template, in Jinja; undefined where the model has none. */
+  readonly templateSource: string | undefined;
   /** Ends a reply. */
   readonly endId: number;
   /** How many tokens the model knows; absent where it is not known. */
@@ -101,6 +103,7 @@ export function makeLanguageEncoder(
     );
   return {
     tokenizer,
+    templateSource: given?.source,
     endId,
     ...(vocabularySize === undefined ? {} : { vocabularySize }),
     encodePrompt: (messages, tools) =>

@@ -10,7 +10,8 @@ import { readNumbers } from '../tensors.ts';
 import type { GgufHeader, GgufTensor } from './gguf-file.ts';
 import { readNamedScaling, ropeDivisorsName } from './gguf-rope.ts';
 
-const layerParts: Readonly<Record<string, string>> = {
+/** Parts of a layer by llama.cpp's names, in Hugging Face's. */
+export const layerParts: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
   attn_q: 'self_attn.q_proj',
   attn_k: 'self_attn.k_proj',
@@ -21,7 +22,8 @@ const layerParts: Readonly<Record<string, string>> = {
   ffn_up: 'mlp.up_proj',
   ffn_down: 'mlp.down_proj',
 };
-const otherParts: Readonly<Record<string, string>> = {
+/** What lies outside the layers. */
+export const otherParts: Readonly<Record<string, string>> = {
   'token_embd.weight': 'model.embed_tokens.weight',
   'output_norm.weight': 'model.norm.weight',
   'output.weight': 'lm_head.weight',

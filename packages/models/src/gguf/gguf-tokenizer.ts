@@ -6,7 +6,7 @@ import { ModelConfigError } from '../model-config.ts';
 import type { GgufHeader, GgufValue } from './gguf-file.ts';
 
 /** Kinds of tokens by llama.cpp's numbers; all others are made by merges. */
-const tokenKinds = { unknown: 2, control: 3, userDefined: 4 } as const;
+export const tokenKinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
 
 const byteLevel = (usesRegex: boolean): unknown => ({
   type: 'ByteLevel',
@@ -38,7 +38,7 @@ const sequence = (...pretokenizers: readonly unknown[]): unknown => ({ type: 'Se
 const plain = { normalizer: null, ignoresMerges: false, addsFirst: false } as const;
 
 /** How text is split before merging, by `tokenizer.ggml.pre`. */
-const splittings: Readonly<Record<string, Splitting>> = {
+export const splittings: Readonly<Record<string, Splitting>> = {
   'gpt-2': { ...plain, preTokenizer: byteLevel(true) },
   smollm: {
     ...plain,
@@ -113,7 +113,7 @@ function readVocabulary(file: string, { metadata }: GgufHeader): Vocabulary {
     );
   const tokens = listOf(metadata.get('tokenizer.ggml.tokens'), isString);
   const merges = listOf(metadata.get('tokenizer.ggml.merges'), isString);
-  if (problems.length === 0 && (tokens.length === 0 || merges.length === 0))
+  if (problems.length === 0 && (tokens.length === 0 || !metadata.has('tokenizer.ggml.merges')))
     problems.push('Its metadata has no tokens or no merges.');
   if (problems.length > 0 || splitting === undefined)
     throw new ModelConfigError(

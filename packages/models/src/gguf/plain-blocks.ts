@@ -73,3 +73,20 @@ export function unpackQ80(raw: Uint8Array, values: Float32Array): void {
 function readWord(raw: Uint8Array, at: number): number {
   return (raw[at] ?? 0) | ((raw[at + 1] ?? 0) << 8) | ((raw[at + 2] ?? 0) << 16) | ((raw[at + 3] ?? 0) << 24);
 }
+
+/** Packs numbers as Q8_0: d is the largest magnitude of a block over 127, q the nearest whole numbers. */
+export function packQ80(values: Float32Array): Uint8Array {
+  const raw = new Uint8Array((values.length / 32) * 34);
+  const bytes = new DataView(raw.buffer);
+  for (let from = 0, to = 0; from < values.length; from += 32, to += 34) {
+    const block = values.subarray(from, from + 32);
+    const scale = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
+    bytes.setFloat16(to, scale, true);
+    for (let j = 0; j < 32; j++) {
+      const quotient = scale === 0 ? 0 : (block[j] ?? 0) / scale;
+      // Halves are rounded away from zero, as by C's roundf.
+      bytes.setInt8(to + 2 + j, Math.sign(quotient) * Math.round(Math.abs(quotient)));
+    }
+  }
+  return raw;
+}

@@ -26,6 +26,17 @@ import type { AttentionContext, KeysAndValues, Llama, Projected } from './llama.
 
 const count = (length: number): Int32Array => Int32Array.from({ length }, (_, index) => index);
 
+/** A place in the room [batch, groups, context, headDim] that lies `index` [] along one axis: [4]. */
+const alongAxis = (index: Tensor, axis: number): Tensor =>
+  mul(
+    index,
+    constant(
+      Int32Array.from({ length: 4 }, (_, at) => Number(at === axis)),
+      [4],
+      'int32',
+    ),
+  );
+
 /** What tokens may look at, and where they are. */
 type Place = Pick<AttentionContext, 'bias' | 'rope'>;
 
@@ -96,8 +107,31 @@ export class LlamaCache {
    * What is behind that in `ids` does no harm: it is overwritten before it is looked at.
    */
   begin(ids: Tensor, starts: Tensor, last: Tensor): CachedStep {
-    const { batch } = this.#shape;
-    const time = ids.shape[1] ?? 0;
+    const { logits, kept } = this.#read(ids, starts, last);
+    return { logits, updates: this.#keep(kept, constant([0, 0, 0, 0], [4], 'int32')) };
+  }
+
+  /**
+   * Begins one text while others go on: `ids` [1, time] of which its own begin at `start` [1] and end with `last` [] are
+   * kept in the row `row` [] from `offset` [] on. The logits are [1, vocabulary].
+   */
+  join(
+    ids: Tensor,
+    { start, last }: { readonly start: Tensor; readonly last: Tensor },
+    { row, offset }: { readonly row: Tensor; readonly offset: Tensor },
+  ): CachedStep {
+    const { logits, kept } = this.#read(ids, start, last);
+    const place = add(alongAxis(row, 0), alongAxis(offset, 2));
+    return { logits, updates: this.#keep(kept, place) };
+  }
+
+  /** Logits after the last token of each text, and the keys and values of all. */
+  #read(
+    ids: Tensor,
+    starts: Tensor,
+    last: Tensor,
+  ): { readonly logits: Tensor; readonly kept: readonly KeysAndValues[] } {
+    const [batch = 0, time = 0] = ids.shape;
     const shape = { batch, time };
     const order = constant(count(time), [1, 1, 1, time], 'int32');
     const first = reshape(starts, [batch, 1, 1, 1]);
@@ -117,10 +151,7 @@ export class LlamaCache {
       ),
       last,
     );
-    return {
-      logits: this.#llama.logits(gather(states, rows)),
-      updates: this.#keep(kept, constant([0], [], 'int32')),
-    };
+    return { logits: this.#llama.logits(gather(states, rows)), kept };
   }
 
   /**
@@ -142,7 +173,7 @@ export class LlamaCache {
     const { states, kept } = this.#pass(ids, shape, context, (layer, projected) =>
       this.#attendTo(layer, projected, context, tokens),
     );
-    return { logits: this.#llama.logits(states), updates: this.#keep(kept, at) };
+    return { logits: this.#llama.logits(states), updates: this.#keep(kept, alongAxis(at, 2)) };
   }
 
   /** States [batch·time, hidden] after the last layer, and the new keys and values of each. */
@@ -206,18 +237,17 @@ export class LlamaCache {
     return { mixed, keys, values };
   }
 
-  /** Writes the keys and values of all layers into their places from `position` on. */
-  #keep(kept: readonly KeysAndValues[], position: Tensor): readonly Update[] {
+  /** Writes the keys and values of all layers into the room from `begin` [4] on. */
+  #keep(kept: readonly KeysAndValues[], begin: Tensor): readonly Update[] {
     const variables = this.#layers.flatMap(({ keys, values }) => [keys, values]);
     const added = kept.flatMap(({ keys, values }) => [keys, values]);
-    const inputs: readonly Tensor[] = [position, ...variables, ...added];
+    const inputs: readonly Tensor[] = [begin, ...variables, ...added];
     // One function for all: it writes over the variables that it is given.
-    const results = compiled<readonly Tensor[], readonly Tensor[]>(inputs, (at = position, ...rest) => {
-      const begin = mul(at, constant([0, 0, 1, 0], [4], 'int32'));
-      return variables.map((variable, index) =>
-        updateSlice(rest[index] ?? variable, rest[variables.length + index] ?? variable, begin),
-      );
-    });
+    const results = compiled<readonly Tensor[], readonly Tensor[]>(inputs, (place = begin, ...rest) =>
+      variables.map((variable, index) =>
+        updateSlice(rest[index] ?? variable, rest[variables.length + index] ?? variable, place),
+      ),
+    );
     return variables.map((variable, index) => ({
       kind: 'assign',
       variable,

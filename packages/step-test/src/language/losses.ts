@@ -19,6 +19,8 @@ interface Losses {
   readonly loss: number;
   /** All tokens of the texts, of which conversations are the first few, questions included. */
   readonly texts: readonly PartLoss[];
+  /** What decides their tokens, as a digest. */
+  readonly encoder: string;
 }
 
 /** Measures a model on test rows. */
@@ -29,20 +31,20 @@ async function measureLosses(
 ): Promise<Losses> {
   signal.throwIfAborted();
   emit({ type: 'progress', activity: 'measuring', done: 0 });
-  const { model, encoder } = await openLanguageModel(dir);
+  const { model, encoder, encoding } = await openLanguageModel(dir);
   const options = backend === undefined ? {} : { backend };
   // One by one: whether models differ shows in how often, text by text.
   const alone = { ...options, batchSize: 1, packing: false };
   const { examples } = encodeLanguageRows(rows, encoder, params.context);
   if (rows.every(({ messages }) => messages === undefined)) {
     const texts = await measureParts(model, examples, alone);
-    return { loss: meanLoss(texts), texts };
+    return { loss: meanLoss(texts), texts, encoder: encoding.digest };
   }
   const whole = rows
     .slice(0, params.consistency_questions)
     .flatMap(({ text }) => encoder.encodeText(text, params.context));
   const loss = await measureLanguage(model, examples, options);
-  return { loss, texts: await measureParts(model, whole, alone) };
+  return { loss, texts: await measureParts(model, whole, alone), encoder: encoding.digest };
 }
 
 /** The losses of each tuned model by its folder, and of the untuned one. */
@@ -63,15 +65,17 @@ export async function measureAll(
 
 /** What was found in the rows, as metrics.json has it. */
 export function describeLosses(losses: AllLosses, { inputs }: Context) {
-  const base = losses.get(inputs.model)?.loss ?? Number.NaN;
-  const own = losses.get(inputs.trained)?.loss ?? base;
+  const base = losses.get(inputs.model);
+  const own = losses.get(inputs.trained) ?? base;
+  if (base === undefined || own === undefined) throw new Error('Internal error: nothing was measured.');
   return {
     version: 1,
     split: 'test',
-    loss: own,
-    perplexity: Math.exp(own),
-    base_loss: base,
-    base_perplexity: Math.exp(base),
+    encoder: own.encoder,
+    loss: own.loss,
+    perplexity: Math.exp(own.loss),
+    base_loss: base.loss,
+    base_perplexity: Math.exp(base.loss),
   };
 }
 

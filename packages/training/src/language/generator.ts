@@ -2,7 +2,7 @@ import type { Backend } from '@joyul/plugin-api';
 import { Program, chooseBackend, choosePrecision, createSession } from '@joyul/compute';
 import type { ChosenPrecision, Feeds, Session } from '@joyul/compute';
 import { Llama, LlamaCache, deriveSeed } from '@joyul/models';
-import type { CacheShape, LlamaFolder, NamedTensor } from '@joyul/models';
+import type { CacheShape, LlamaConfig, LlamaFolder, NamedTensor } from '@joyul/models';
 import { cutInto } from '../batches.ts';
 import { valuesOf } from '../model-values.ts';
 import { makeTokenChooser } from './choose-token.ts';
@@ -55,7 +55,7 @@ export interface Generator {
 }
 
 /** Ids of tokens. */
-type Prompt = ArrayLike<number>;
+export type Prompt = ArrayLike<number>;
 
 const shortest = 64;
 const defaultContext = 1024;
@@ -67,8 +67,10 @@ export function chooseContexts(context: number): readonly number[] {
   return [...lengths, context];
 }
 
-const entries = {
+/** Names of the program's entries. */
+export const entries = {
   begin: (time: number): string => `begin-${time}`,
+  join: (time: number): string => `join-${time}`,
   next: (tokens: number): string => `next-${tokens}`,
 };
 
@@ -88,26 +90,52 @@ export function addGeneratorEntries(
       const { logits, updates } = cache.begin(ids, starts, builder.input('last', 'int32', []));
       return { outputs: { logits }, updates };
     });
-    program.entry(entries.next(length), (builder) => {
-      const ids = builder.input('ids', 'int32', [batch]);
-      const starts = builder.input('starts', 'int32', [batch]);
-      const { logits, updates } = cache.next(ids, starts, builder.input('at', 'int32', []), length);
-      return { outputs: { logits }, updates };
-    });
+    declareNext(program, cache, { batch, context: length });
   }
 }
 
-/** Opens a language model to continue texts with. */
-export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
+function makeGeneratorProgram(config: LlamaConfig, shape: CacheShape): Program {
+  const program = new Program();
+  addGeneratorEntries(program, Llama.declare(program, config), shape);
+  return program;
+}
+
+/** Declares the entry that goes on by a token, looking at the first `context` of the room. */
+export function declareNext(program: Program, cache: LlamaCache, { batch, context }: CacheShape): void {
+  program.entry(entries.next(context), (builder) => {
+    const ids = builder.input('ids', 'int32', [batch]);
+    const starts = builder.input('starts', 'int32', [batch]);
+    const { logits, updates } = cache.next(ids, starts, builder.input('at', 'int32', []), context);
+    return { outputs: { logits }, updates };
+  });
+}
+
+/** A model in a session, with room for the texts that it continues. */
+export interface GeneratorSession {
+  readonly session: Session;
+  readonly shape: CacheShape;
+  readonly precision: ChosenPrecision;
+}
+
+/** Opens a session for a generator's program. */
+export async function openGeneratorSession(
+  options: GeneratorOptions,
+  makeProgram: (config: LlamaConfig, shape: CacheShape) => Program,
+): Promise<GeneratorSession> {
   const { config } = options.model;
   const context = Math.min(options.context ?? defaultContext, config.maxPositions);
   const { name: backend } = chooseBackend(options.backend);
   const precision = await choosePrecision(options.precision ?? 'auto', backend);
   const shape = { batch: options.batchSize ?? 1, context };
-  const program = new Program();
-  addGeneratorEntries(program, Llama.declare(program, config), shape);
+  const program = makeProgram(config, shape);
   const session = await createSession(program, { backend, matmul: precision.name });
   await session.write(valuesOf(program.variables, options.model, options.weights));
+  return { session, shape, precision };
+}
+
+/** Opens a language model to continue texts with. */
+export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
+  const { session, shape, precision } = await openGeneratorSession(options, makeGeneratorProgram);
   return {
     ...makeGenerator(session, shape),
     precision,
@@ -150,7 +178,8 @@ export function makeGenerator(
   };
 }
 
-function checkPrompts(prompts: readonly Prompt[], context: number): void {
+/** Refuses prompts that are empty or leave no room in the context. */
+export function checkPrompts(prompts: readonly Prompt[], context: number): void {
   const wrong = prompts.find(({ length }) => length === 0 || length >= context);
   if (wrong === undefined) return;
   throw new RangeError(
@@ -166,7 +195,7 @@ function group(prompts: readonly Prompt[], size: number): readonly (readonly num
 }
 
 /** A text while it is continued. */
-class Text {
+export class Text {
   readonly index: number;
   readonly prompt: Prompt;
   readonly #ids: number[] = [];
@@ -251,15 +280,24 @@ class Decoder {
   }
 
   /** The logits of each row. */
-  async #step(entry: string, feeds: Feeds): Promise<readonly Float32Array[]> {
-    const { logits } = await this.#session.run(entry, feeds);
-    if (!(logits instanceof Float32Array)) throw new Error('Internal error: no logits.');
-    const { batch } = this.#shape;
-    const width = logits.length / batch;
-    return Array.from({ length: batch }, (_, row) => logits.subarray(row * width, (row + 1) * width));
+  #step(entry: string, feeds: Feeds): Promise<readonly Float32Array[]> {
+    return runForLogits(this.#session, entry, feeds, this.#shape.batch);
   }
 
   #lengthFor(tokens: number): number {
     return this.#lengths.find((length) => length >= tokens) ?? this.#shape.context;
   }
+}
+
+/** Runs an entry for its logits [rows, vocabulary], by row. */
+export async function runForLogits(
+  session: Session,
+  entry: string,
+  feeds: Feeds,
+  rows: number,
+): Promise<readonly Float32Array[]> {
+  const { logits } = await session.run(entry, feeds);
+  if (!(logits instanceof Float32Array)) throw new Error('Internal error: no logits.');
+  const width = logits.length / rows;
+  return Array.from({ length: rows }, (_, row) => logits.subarray(row * width, (row + 1) * width));
 }

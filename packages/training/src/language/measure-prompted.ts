@@ -11,6 +11,8 @@ export interface MeasuredRows {
   readonly loss: number;
   readonly targets: number;
   readonly targetBytes: number;
+  /** What decides their tokens, as a digest. */
+  readonly encoder: string;
 }
 
 /**
@@ -24,10 +26,15 @@ export async function measurePrompted(
 ): Promise<MeasuredRows | undefined> {
   const prompt = await readPrompt(dir);
   if (prompt?.endpoint !== undefined) return undefined;
-  const { model, encoder } = await openLanguageModel(dir);
+  const { model, encoder, encoding } = await openLanguageModel(dir);
   if (prompt === undefined) {
     const { examples, targets, targetBytes } = encodeLanguageRows(rows, encoder, maxLength);
-    return { loss: await measureLanguage(model, examples, options), targets, targetBytes };
+    return {
+      loss: await measureLanguage(model, examples, options),
+      targets,
+      targetBytes,
+      encoder: encoding.digest,
+    };
   }
   const whole = encodeLanguageRows(promptRows(rows, prompt), encoder, Number.POSITIVE_INFINITY);
   // As when it is asked, too long a prompt loses its beginning: the answer stands at the end.
@@ -36,5 +43,6 @@ export async function measurePrompted(
     labels: labels.slice(-maxLength),
   }));
   const { targets, targetBytes } = whole;
-  return { loss: await measureLanguage(model, examples, { ...options, batchSize: 2 }), targets, targetBytes };
+  const loss = await measureLanguage(model, examples, { ...options, batchSize: 2 });
+  return { loss, targets, targetBytes, encoder: encoding.digest };
 }

@@ -20,6 +20,7 @@ const encoder: LanguageEncoder = {
     decodeAll: (ids) => 'é'.repeat(ids.length),
   },
   endId: 2,
+  templateSource: undefined,
   vocabularySize: 100,
   encodePrompt: unused,
   encodeConversation: unused,
