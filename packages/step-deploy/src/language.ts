@@ -4,7 +4,6 @@ import { StepFailure } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { AdapterMerger, llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
-import type { NamedTensor } from '@joyul/models';
 import { openLanguageModel, promptRows, questionsOf, readPrompt } from '@joyul/training';
 import type { LanguageModel, Prompt } from '@joyul/training';
 import { formatLanguageCard } from './language-card.ts';

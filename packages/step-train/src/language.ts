@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { ignoredLabel } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
