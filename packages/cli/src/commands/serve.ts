@@ -26,9 +26,9 @@ Answers over HTTP with the deployed model in FOLDER, which the deploy step of a 
       --batch N           texts that are worked on at the same time; 16, of language models 8
       --context N         of language models: tokens of a prompt with its answer; 1024
 
-A classifier answers POST /v1/classify {"input": "a text"}. A language model answers as OpenAI's API does, so its clients
-work: POST /v1/chat/completions and /v1/completions, also as a stream. Both answer GET /v1/models, /healthz, /readyz and
-/metrics, and show a page to try them at /.
+A classifier answers POST /v1/classify {"input": "a text"}. A language model answers as OpenAI's API does, so that
+its clients work: POST /v1/chat/completions and /v1/completions, also as a stream. Both answer GET /v1/models,
+/healthz, /readyz and /metrics, and show a page to try them at /.
 JOYUL_SERVE_KEY, when set, must come as a bearer token.
 
 Examples:

@@ -113,14 +113,18 @@ function readVocabulary(file: string, { metadata }: GgufHeader): Vocabulary {
     );
   const tokens = listOf(metadata.get('tokenizer.ggml.tokens'), isString);
   const merges = listOf(metadata.get('tokenizer.ggml.merges'), isString);
-  if (problems.length === 0 && (tokens.length === 0 || !metadata.has('tokenizer.ggml.merges')))
+  const kinds = listOf(metadata.get('tokenizer.ggml.token_type'), isNumber);
+  // Single bytes need no merges.
+  const isMerged = tokens.some(
+    (token, id) => [...token].length > 1 && (kinds[id] ?? 1) === tokenKinds.normal,
+  );
+  if (problems.length === 0 && (tokens.length === 0 || (isMerged && merges.length === 0)))
     problems.push('Its metadata has no tokens or no merges.');
   if (problems.length > 0 || splitting === undefined)
     throw new ModelConfigError(
       [...problems, 'Name the same model as a Hugging Face folder, which has a tokenizer.json.'],
       basename(file),
     );
-  const kinds = listOf(metadata.get('tokenizer.ggml.token_type'), isNumber);
   return { tokens, kinds, merges, splitting };
 }
 
