@@ -2,15 +2,20 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
 import { makeRandom, readDataset } from '@joyul/data';
-import { bootstrapInterval, holmAdjust, mcNemarTest } from '@joyul/metrics';
-import type { Interval } from '@joyul/metrics';
+import {
+  answerMetricNames as metricNames,
+  chooseAnswerMetric,
+  comparePaired,
+  holmAdjust,
+} from '@joyul/metrics';
+import type { AnswerMetric as Metric, Interval } from '@joyul/metrics';
 import { encodeLanguageRows, measureLanguage, openLanguageModel, questionsOf } from '@joyul/training';
-import type { LanguageModel, Question } from '@joyul/training';
+import type { LanguageModel } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './context.ts';
 import { tellOpenings } from './openings.ts';
-import { answerAll, listWays, mean, metricNames } from './ways.ts';
-import type { Answered, Metric, Result, Way } from './ways.ts';
+import { answerAll, listWays, mean } from './ways.ts';
+import type { Answered, Result, Way } from './ways.ts';
 
 /** A rival beside the tuned model, on the same questions. */
 interface Comparison extends Result {
@@ -24,25 +29,6 @@ interface Comparison extends Result {
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-const wordCount = (text: string): number => text.split(/\s+/).length;
-
-/** Short answers are right or wrong; longer ones are more or less alike. */
-function chooseMetric(questions: readonly Question[], { metric }: Context['params']): Metric {
-  if (metric === 'exact_match') return 'exactMatch';
-  if (metric === 'f1') return 'f1';
-  if (metric === 'rouge_l') return 'rougeL';
-  return mean(questions.map(({ expected }) => wordCount(expected))) <= 5 ? 'exactMatch' : 'rougeL';
-}
-
-/** Two-sided probability of a mean difference at least this large by chance, from signs flipped at random. */
-function signFlipTest(differences: readonly number[], random: () => number, draws = 2000): number {
-  const seen = Math.abs(mean(differences));
-  let asLarge = 0;
-  for (let draw = 0; draw < draws; draw++)
-    if (Math.abs(mean(differences.map((difference) => (random() < 0.5 ? -difference : difference)))) >= seen)
-      asLarge++;
-  return (asLarge + 1) / (draws + 1);
-}
 
 function compare(
   own: Result,
@@ -51,29 +37,19 @@ function compare(
   seed: number,
 ): readonly Comparison[] {
   const valuesOf = ({ scores }: Result): readonly number[] => scores.map((item) => item[metric]);
-  const mine = valuesOf(own);
-  const raw = rivals.map((rival) => {
-    const theirs = valuesOf(rival);
-    const differences = mine.map((value, row) => value - (theirs[row] ?? 0));
-    const pValue =
-      metric === 'exactMatch'
-        ? mcNemarTest(mine.map((value) => value === 1), theirs.map((value) => value === 1)).pValue
-        : signFlipTest(differences, makeRandom(seed)); // prettier-ignore
-    return { rival, differences, pValue };
+  const pairs = rivals.map((rival) =>
+    comparePaired(valuesOf(own), valuesOf(rival), {
+      makeRandom: () => makeRandom(seed),
+      isRightOrWrong: metric === 'exactMatch',
+    }),
+  );
+  const adjusted = holmAdjust(pairs.map(({ pValue }) => pValue));
+  return rivals.flatMap((rival, index) => {
+    const pair = pairs[index];
+    if (pair === undefined) return [];
+    const { gain, gainInterval, better: mended, worse: broken } = pair;
+    return [{ ...rival, gain, gainInterval, pValue: adjusted[index] ?? 1, mended, broken }];
   });
-  const adjusted = holmAdjust(raw.map(({ pValue }) => pValue));
-  return raw.map(({ rival, differences }, index) => ({
-    ...rival,
-    gain: mean(differences),
-    gainInterval: bootstrapInterval(
-      differences.length,
-      (rows) => mean(rows.map((row) => differences[row] ?? 0)),
-      { random: makeRandom(seed) },
-    ),
-    pValue: adjusted[index] ?? 1,
-    mended: differences.filter((difference) => difference > 0).length,
-    broken: differences.filter((difference) => difference < 0).length,
-  }));
 }
 
 /** Whether tuning pays on this data, in words. */
@@ -221,7 +197,10 @@ export async function testLanguage(rows: readonly Row[], openings: number, conte
     emit({ type: 'finding', weight: 'headline', text: found });
     return;
   }
-  const metric = chooseMetric(questions, params);
+  const metric = chooseAnswerMetric(
+    questions.map(({ expected }) => expected),
+    params.metric,
+  );
   const ways = listWays(await (await readDataset(inputs.dataset)).rows('train'), context);
   const dirs = { tuned: inputs.trained, base: inputs.model };
   const { results, consistency } = await answerAll(ways, dirs, questions, metric, context);

@@ -2,7 +2,7 @@
 import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
 import { bootstrapInterval, scoreAnswer } from '@joyul/metrics';
-import type { AnswerScores, Interval } from '@joyul/metrics';
+import type { AnswerMetric as Metric, AnswerScores, Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf } from '@joyul/training';
 import type { Answer, Answerer, Ask, Question } from '@joyul/training';
 import { perturbations } from './perturb.ts';
@@ -25,15 +25,6 @@ export interface Result {
   readonly interval: Interval;
   readonly secondsPerAnswer: number;
 }
-
-/** What judges answers. */
-export type Metric = keyof AnswerScores;
-/** What reports call it. */
-export const metricNames: Readonly<Record<Metric, string>> = {
-  exactMatch: 'exact match',
-  f1: 'F1',
-  rougeL: 'ROUGE-L',
-};
 
 /** The mean; 0 of nothing. */
 export const mean = (values: readonly number[]): number =>
