@@ -30,6 +30,8 @@ export type { LanguageModel } from './language/open-language-model.ts';
 export { encodeLanguageRows } from './language/encode-language-rows.ts';
 export type { LanguageRows } from './language/encode-language-rows.ts';
 export { measureLanguage } from './language/measure-language.ts';
+export { measureRows } from './language/measure-rows.ts';
+export type { RowLoss } from './language/measure-rows.ts';
 export { languageEntries, makeLanguageProgram } from './language/language-program.ts';
 export type { LanguageOptions, LanguageShape, LanguageUpdate } from './language/language-program.ts';
 export { padLanguageBatch } from './language/language-batch.ts';

@@ -30,6 +30,7 @@ export const ownPlugins: readonly string[] = [
   'init',
   'train',
   'evaluate',
+  'choose',
   'test',
   'deploy',
   'command',

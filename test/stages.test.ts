@@ -1,0 +1,120 @@
+import { Rig, findingsOf, makeChatRows, makeMoodRows, writeTinyBert, writeTinyLlama } from '@joyul/testing';
+import type { Finished } from '@joyul/testing';
+import { describe, expect, test } from 'vitest';
+
+/** Two trainings of one data set, of which the simpler one has almost no time to learn, and a choice between them. */
+const choice = `
+name: stages
+params: { source: chats.jsonl, model: ./tiny, metric: auto, rate: 0.01 }
+steps:
+  prepare:
+    uses: prepare
+    with: { source: "\${{ params.source }}", split: { validation: 0.3, test: 0.1 } }
+  select:
+    uses: select
+    with: { candidates: [{ name: tiny, source: "\${{ params.model }}" }] }
+    inputs: { dataset: prepare.dataset }
+  strategy:
+    uses: strategy
+    with: { method: full }
+    inputs: { dataset: prepare.dataset, model: select.model }
+  init:
+    uses: init
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  hparams-more:
+    uses: hparams
+    with: { learning_rate: "\${{ params.rate }}", epochs: 6 }
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  hparams-less:
+    uses: hparams
+    with: { learning_rate: 0.0000001, epochs: 6 }
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  more:
+    uses: train
+    inputs: { dataset: prepare.dataset, weights: init.weights, strategy: strategy.strategy, hparams: hparams-more.hparams }
+  less:
+    uses: train
+    inputs: { dataset: prepare.dataset, weights: init.weights, strategy: strategy.strategy, hparams: hparams-less.hparams }
+  choose:
+    uses: choose
+    with: { metric: "\${{ params.metric }}", max_new_tokens: 6 }
+    inputs: { candidate: more.trained, simpler: less.trained, dataset: prepare.dataset }
+  evaluate:
+    uses: evaluate
+    with: { generations: 4, max_new_tokens: 6 }
+    inputs: { trained: choose.trained, dataset: prepare.dataset }
+`;
+
+async function createChoice(pipeline = choice): Promise<Rig> {
+  const rig = await Rig.create();
+  await rig.write({
+    'pipeline.yaml': pipeline,
+    'chats.jsonl': makeChatRows(150),
+    'rows.csv': makeMoodRows(120),
+  });
+  await writeTinyLlama(rig.path('tiny'));
+  await writeTinyBert(rig.path('encoder'));
+  return rig;
+}
+
+const swapped = choice.replace(
+  'candidate: more.trained, simpler: less.trained',
+  'candidate: less.trained, simpler: more.trained',
+);
+
+const failureOf = (result: Finished): unknown =>
+  result.events.find((event) => event.kind === 'attempt-failed');
+
+describe('of two models one is kept', () => {
+  test('the better one, by its answers, and it can be evaluated like any trained model', async () => {
+    await using rig = await createChoice();
+    const result = await rig.run();
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'choose')).toMatch(
+      /Kept the candidate: its exact match on 45 validation questions is [\d.]+ %, that of the simpler model 0\.0 %/,
+    );
+    expect(findingsOf(result, 'evaluate')).toContain('Validation loss');
+    const [, kept] = /Validation loss ([\d.]+)/.exec(findingsOf(result, 'more')) ?? [];
+    expect(findingsOf(result, 'evaluate')).toContain(`Validation loss ${kept ?? ''}`);
+  });
+
+  test('the simpler one, where the extra stage does harm', async () => {
+    await using rig = await createChoice(swapped);
+    const result = await rig.run('-s', 'metric=loss', '--until', 'choose');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'choose')).toMatch(
+      /Kept the simpler model: its mean loss a token on 45 validation questions is [\d.]+, that of the candidate [\d.]+\. The candidate is [\d.]+ worse .*: the extra stage does not help here/,
+    );
+  });
+
+  test('of classifiers, by their labels', async () => {
+    await using rig = await createChoice();
+    const result = await rig.run('-s', 'source=rows.csv', '-s', 'model=./encoder', '-s', 'rate=0.001');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'choose')).toMatch(
+      /Kept the (?:candidate|simpler model): its accuracy on \d+ validation rows is [\d.]+ %/,
+    );
+    expect(findingsOf(result, 'evaluate')).toContain('Validation accuracy');
+  });
+
+  test('but not labels by what judges written answers', async () => {
+    await using rig = await createChoice();
+    const result = await rig.run(
+      '-s',
+      'source=rows.csv',
+      '-s',
+      'model=./encoder',
+      '-s',
+      'rate=0.001',
+      '-s',
+      'metric=f1',
+    );
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'METRIC',
+        message: 'metric: f1 judges written answers, but the rows of this data set have labels.',
+        help: 'Write metric: auto or metric: loss.',
+      },
+    });
+  });
+});
