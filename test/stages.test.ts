@@ -118,3 +118,74 @@ describe('of two models one is kept', () => {
     });
   });
 });
+
+describe('what a stage on unlabelled texts changes is told', () => {
+  const reading = `
+name: reading
+steps:
+  prepare:
+    uses: prepare
+    with: { source: chats.jsonl, unlabelled: texts.jsonl }
+  general:
+    uses: prepare
+    with: { source: general.jsonl, format: text, split: { validation: 0.5, test: 0 } }
+  select:
+    uses: select
+    with: { candidates: [{ name: tiny, source: ./tiny }] }
+    inputs: { dataset: prepare.dataset }
+  strategy:
+    uses: strategy
+    with: { method: full }
+    inputs: { dataset: prepare.dataset, model: select.model }
+  init:
+    uses: init
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  hparams:
+    uses: hparams
+    with: { learning_rate: 0.01, epochs: 4 }
+    inputs: { dataset: prepare.dataset, model: select.model, strategy: strategy.strategy }
+  reading:
+    uses: train
+    with: { data: unlabelled }
+    inputs: { dataset: prepare.dataset, weights: init.weights, strategy: strategy.strategy, hparams: hparams.hparams }
+  evaluate:
+    uses: evaluate
+    with: { generations: 0 }
+    inputs: { trained: reading.trained, dataset: prepare.dataset, model: select.model, general: general.dataset }
+`;
+  const linesOf = (texts: readonly string[]): string =>
+    texts.map((text) => JSON.stringify({ text })).join('\n');
+  const count = <T>(length: number, make: (at: number) => T): readonly T[] =>
+    Array.from({ length }, (_, at) => make(at));
+
+  async function createReading(pipeline: string): Promise<Rig> {
+    const rig = await createChoice(pipeline);
+    await rig.write({
+      'texts.jsonl': linesOf(count(200, (at) => `n${at * 7} is a number`)),
+      'general.jsonl': linesOf(count(30, (at) => `ZEBRAS: ${'QUARTZ! '.repeat(1 + (at % 4))}${at}`)),
+    });
+    return rig;
+  }
+
+  test('by perplexity on texts of the domain that were kept aside, and on general ones', async () => {
+    await using rig = await createReading(reading);
+    const result = await rig.run();
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    const found = findingsOf(result, 'evaluate');
+    expect(found).toMatch(/On 10 texts of the domain that were kept aside perplexity went from /);
+    const [, before = '0', after = '9'] = /aside perplexity went from ([\d.]+) to ([\d.]+)/.exec(found) ?? [];
+    expect(Number(after)).toBeLessThan(0.2 * Number(before));
+    expect(found).toMatch(/of what the model knew is forgotten: on 15 general texts perplexity rose from/);
+  });
+
+  test('and general texts without the untuned model are refused', async () => {
+    await using rig = await createReading(reading.replace('model: select.model, general:', 'general:'));
+    const result = await rig.run();
+    expect(failureOf(result)).toMatchObject({
+      failure: {
+        code: 'NO_BASE',
+        message: 'general is wired, but model is not: there is nothing to compare with.',
+      },
+    });
+  });
+});

@@ -13,6 +13,7 @@ import {
 import type { Answer, LanguageEvaluation, LanguageModel } from '@joyul/training';
 import { adviseLanguage } from './advise-language.ts';
 import type { Context } from './context.ts';
+import { describeChanges, measureChanges, tellChanges } from './forgetting.ts';
 import { readTraining } from './training-files.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -93,7 +94,12 @@ function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void 
 export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { params, inputs, outputs, backend, emit } = context;
   const language = await openLanguageModel(inputs.trained);
-  const { hparams, evaluations, trainLoss } = await readTraining<LanguageEvaluation>(inputs.trained);
+  const {
+    hparams,
+    evaluations,
+    trainLoss,
+    aside = [],
+  } = await readTraining<LanguageEvaluation>(inputs.trained);
   const rows = await dataset.rows('validation');
   const { examples, targets, targetBytes } = encodeLanguageRows(rows, language.encoder, hparams.max_length);
   emit({ type: 'progress', activity: 'measuring', done: 0 });
@@ -108,6 +114,7 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     learningRate: hparams.learning_rate,
     maxNewTokens: params.max_new_tokens,
   });
+  const changes = await measureChanges(dataset, { maxLength: hparams.max_length, aside }, context);
   const content = {
     version: 1,
     split: 'validation',
@@ -116,6 +123,7 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     bits_per_byte: (loss * targets) / Math.LN2 / Math.max(1, targetBytes),
     tokens: targets,
     ...quality,
+    ...describeChanges(changes),
     advice,
   };
   await writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
@@ -133,5 +141,6 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     text: `Validation loss ${loss.toFixed(3)}, perplexity ${Math.exp(loss).toFixed(2)} on ${targets} tokens.${said}`,
   });
   for (const { text } of advice) emit({ type: 'finding', text });
+  tellChanges(context, changes);
   tellWorst(context, answers);
 }

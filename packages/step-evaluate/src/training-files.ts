@@ -7,6 +7,8 @@ export interface TrainingFiles<E extends EvaluationPoint> {
   readonly strategy: Strategy;
   readonly hparams: Hparams;
   readonly evaluations: readonly E[];
+  /** Ids of the unlabelled texts that were kept aside; absent where labelled rows were learned. */
+  readonly aside?: readonly string[];
   /** The mean of the last iterations. */
   readonly trainLoss: number;
 }

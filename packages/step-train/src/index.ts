@@ -18,7 +18,7 @@ export type TrainParams = (typeof params)['static'];
 /** Trains. */
 export default defineStep({
   name: 'train',
-  revision: 2,
+  revision: 3,
   summary: 'Trains what the strategy names, evaluates periodically, and proves what moved.',
   params,
   inputs: {

@@ -113,11 +113,14 @@ function tell(context: Context, strategy: Strategy, result: LanguageTrainResult,
   });
 }
 
-/** What is trained on and what judges: the labelled splits, or the unlabelled texts with a twentieth kept aside. */
-async function chooseRows(
-  dataset: Dataset,
-  { params, seed }: Context,
-): Promise<Readonly<Record<'train' | 'validation', readonly Row[]>>> {
+/** What is trained on and what judges. */
+interface ChosenRows extends Readonly<Record<'train' | 'validation', readonly Row[]>> {
+  /** Ids of the unlabelled texts that judge; the evaluate step asks how well they are foreseen. */
+  readonly aside?: readonly string[];
+}
+
+/** The labelled splits, or the unlabelled texts with a twentieth kept aside. */
+async function chooseRows(dataset: Dataset, { params, seed }: Context): Promise<ChosenRows> {
   if (params.data === 'labelled')
     return { train: await dataset.rows('train'), validation: await dataset.rows('validation') };
   const rows = shuffle(await dataset.rows('unlabelled'), makeRandom(seed));
@@ -125,8 +128,8 @@ async function chooseRows(
     throw new StepFailure('NO_ROWS', `The data set has ${rows.length} unlabelled texts.`, {
       help: 'Give prepare some: unlabelled: PATH.',
     });
-  const aside = Math.ceil(rows.length / 20);
-  return { train: rows.slice(aside), validation: rows.slice(0, aside) };
+  const aside = rows.slice(0, Math.ceil(rows.length / 20));
+  return { train: rows.slice(aside.length), validation: aside, aside: aside.map(({ id }) => id) };
 }
 
 /** Trains a language model and writes it. */
@@ -185,6 +188,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     hparams,
     perEpoch: watch.perEpoch,
     metricsOf,
+    ...(rows.aside === undefined ? {} : { aside: rows.aside }),
   });
   tellMemory(context, watch.predictedBytes);
   tell(context, strategy, result, watch.secondsEach(result.iterations));
