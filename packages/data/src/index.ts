@@ -34,6 +34,7 @@ export type {
 } from './row.ts';
 export { sampleIndices } from './sample.ts';
 export type { Limit } from './sample.ts';
+export { askedOf, readSealedKeys, sealedKeyOf, writeSealedKeys } from './sealed-keys.ts';
 export { makeRandom, shuffle, splitItems } from './split.ts';
 export type { SplitItem, SplitName, SplitShares } from './split.ts';
 export { openTokenizer } from './tokenizer.ts';

@@ -39,6 +39,8 @@ export interface Row {
   readonly label?: string;
   /** The turns of a conversation; absent for every other task. */
   readonly messages?: readonly ChatMessage[];
+  /** Who wrote the row: a model; absent for what was read from a source. */
+  readonly origin?: 'generated';
 }
 
 /** Something wrong with one row. */

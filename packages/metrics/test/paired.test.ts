@@ -24,7 +24,11 @@ describe('answers are judged', () => {
 
 describe('random signs', () => {
   test('find that equal gains on ten rows are hardly chance: 2 of 1,024 patterns are as large', () => {
-    const pValue = signFlipTest(Array.from({ length: 10 }, () => 0.5), makeNumbers(), 20_000); // prettier-ignore
+    const pValue = signFlipTest(
+      Array.from({ length: 10 }, () => 0.5),
+      makeNumbers(),
+      20_000,
+    );
     expect(pValue).toBeCloseTo(2 / 1024, 3);
   });
 

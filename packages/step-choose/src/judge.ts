@@ -123,6 +123,10 @@ export async function judge({ header, rows: read }: Dataset, context: Context): 
     return judgeByLoss(rows, 'texts', context);
   }
   return params.metric === 'loss'
-    ? judgeByLoss(questions.map(({ row }) => row), 'questions', context) // prettier-ignore
+    ? judgeByLoss(
+        questions.map(({ row }) => row),
+        'questions',
+        context,
+      )
     : judgeAnswers(questions, context);
 }

@@ -41,7 +41,14 @@ describe('the candidate is kept', () => {
 
   test('when its losses are lower', () => {
     const simpler = Array.from({ length: 12 }, (_, at) => 2 + at / 10);
-    const found = decide(losses(simpler.map((loss) => loss - 0.25), simpler), 0.05, makeNumbers); // prettier-ignore
+    const found = decide(
+      losses(
+        simpler.map((loss) => loss - 0.25),
+        simpler,
+      ),
+      0.05,
+      makeNumbers,
+    );
     expect(found).toMatchObject({ kept: 'candidate', gain: expect.closeTo(0.25, 10), better: 12, worse: 0 });
     expect(found.text).toContain('It is 0.250 better (95 %: 0.250 to 0.250)');
   });

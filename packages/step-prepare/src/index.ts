@@ -15,7 +15,7 @@ const references = (params: PrepareParams): readonly string[] => [
 /** Turns files, packages and data sets into a clean data set with a sealed test split. */
 const plugin = defineStep({
   name: 'prepare',
-  revision: 1,
+  revision: 2,
   summary: 'Reads, checks, cleans, deduplicates and splits a data set without leakage.',
   params: paramsSchema,
   inputs: {

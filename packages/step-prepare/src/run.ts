@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChatMessage, DatasetHeader, QualityReport, RawRow, Row, SplitName } from '@joyul/data';
 import {
+  askedOf,
   checkQuality,
   cleanRows,
   countLabels,
@@ -11,8 +12,10 @@ import {
   formatQuality,
   idOf,
   sampleIndices,
+  sealedKeyOf,
   summarizeLengths,
   writeDataset,
+  writeSealedKeys,
   writeTestSplit,
 } from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
@@ -164,6 +167,10 @@ export async function prepare(
   };
   await writeDataset(outputs.dataset, header, splits);
   await writeTestSplit(outputs.test, header, test);
+  await writeSealedKeys(
+    outputs.dataset,
+    test.map((row) => sealedKeyOf(askedOf(row))),
+  );
   await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
   reportRun(context, report, [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])]);

@@ -24,6 +24,7 @@ export interface PluginProblem {
 /** The plugins that come with Joyul. */
 export const ownPlugins: readonly string[] = [
   'prepare',
+  'synthesise',
   'select',
   'strategy',
   'hparams',
