@@ -39,19 +39,28 @@ function readExamples(page: string): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks.map(([, block = '', name = '']) => [name, block]));
 }
 
-test('every example of docs/pipelines.md is a whole file that is valid', async () => {
-  const examples = readExamples(join('docs', 'pipelines.md'));
-  const all = readFileSync(join(root, 'docs', 'pipelines.md'), 'utf8').match(/```yaml\n/g) ?? [];
-  expect(Object.keys(examples)).toHaveLength(all.length);
-  await using rig = await Rig.create();
-  await rig.write({ ...examples, 'data/tickets.csv': 'text,label\nwhere is my card,card\n' });
-  const results = await Promise.all(
-    Object.keys(examples).map(async (name) => [name, await rig.joyul('validate', name)] as const),
-  );
-  expect(results.map(([name, { exitCode, stderr }]) => [name, exitCode, stderr])).toEqual(
-    Object.keys(examples).map((name) => [name, 0, '']),
-  );
-});
+test.each(['pipelines.md', 'stages.md'])(
+  'every example of docs/%s is a whole file that is valid',
+  async (page) => {
+    const examples = readExamples(join('docs', page));
+    const all = readFileSync(join(root, 'docs', page), 'utf8').match(/```yaml\n/g) ?? [];
+    expect(Object.keys(examples)).toHaveLength(all.length);
+    await using rig = await Rig.create();
+    await rig.write({
+      ...examples,
+      'data/tickets.csv': 'text,label\nwhere is my card,card\n',
+      'data/chats.jsonl': '',
+      'data/texts.jsonl': '',
+      'data/general.jsonl': '',
+    });
+    const results = await Promise.all(
+      Object.keys(examples).map(async (name) => [name, await rig.joyul('validate', name)] as const),
+    );
+    expect(results.map(([name, { exitCode, stderr }]) => [name, exitCode, stderr])).toEqual(
+      Object.keys(examples).map((name) => [name, 0, '']),
+    );
+  },
+);
 
 test('every ADR is in the list', () => {
   const list = readFileSync(join(root, 'docs', 'adr', 'README.md'), 'utf8');
