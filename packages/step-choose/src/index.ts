@@ -26,7 +26,7 @@ const params = Type.Object(
     max_rows: Type.Integer({
       minimum: 1,
       default: 500,
-      description: 'Validation rows that judge.',
+      description: 'Validation rows that judge, at most; of more a part is drawn.',
     }),
     max_new_tokens: Type.Integer({
       minimum: 1,

@@ -1,4 +1,5 @@
 import { StepFailure } from '@joyul/plugin-api';
+import { makeRandom, shuffle } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
 import { answerMetricNames, chooseAnswerMetric, scoreAnswer } from '@joyul/metrics';
 import { measureRows, openAnswerer, openLanguageModel, openPredictor, questionsOf } from '@joyul/training';
@@ -110,8 +111,10 @@ async function judgeAnswers(questions: readonly Question[], context: Context): P
 
 /** Judges both models on the validation split, row by row. */
 export async function judge({ header, rows: read }: Dataset, context: Context): Promise<Judgement> {
-  const { params } = context;
-  const rows = (await read('validation')).slice(0, params.max_rows);
+  const { params, seed } = context;
+  const all = await read('validation');
+  // A source may have its rows in an order that means something.
+  const rows = all.length > params.max_rows ? shuffle(all, makeRandom(seed)).slice(0, params.max_rows) : all;
   if (rows.length === 0)
     throw new StepFailure('NO_ROWS', 'The validation split is empty, so nothing can judge.', {
       help: 'Give prepare a share for the validation split.',
