@@ -7,13 +7,18 @@ import type { Question } from '@joyul/training';
 import type { Context } from './context.ts';
 import type { Judgement, Side } from './decide.ts';
 
+/** What judging uses of the step's context. */
+export type JudgeContext = Pick<Context, 'params' | 'seed' | 'backend' | 'emit'> & {
+  readonly inputs: Pick<Context['inputs'], Side>;
+};
+
 const sides = ['candidate', 'simpler'] as const;
 const names: Readonly<Record<Side, string>> = { candidate: 'the candidate', simpler: 'the simpler model' };
 
 /** The values of both models, one after the other, so that only one is in memory. */
 async function measureBoth(
   measure: (dir: string, side: Side) => Promise<readonly number[]>,
-  { inputs }: Context,
+  { inputs }: JudgeContext,
 ): Promise<Judgement['values']> {
   const values: Record<Side, readonly number[]> = { candidate: [], simpler: [] };
   for (const side of sides) values[side] = await measure(inputs[side], side);
@@ -21,7 +26,7 @@ async function measureBoth(
 }
 
 /** What judges written answers cannot judge labels or plain texts. */
-function refuseAnswerMetric({ params }: Context, what: string): void {
+function refuseAnswerMetric({ params }: JudgeContext, what: string): void {
   const { metric } = params;
   if (metric === 'auto' || metric === 'loss') return;
   throw new StepFailure('METRIC', `metric: ${metric} judges written answers, but ${what}.`, {
@@ -29,7 +34,7 @@ function refuseAnswerMetric({ params }: Context, what: string): void {
   });
 }
 
-async function judgeClassifiers(rows: readonly Row[], context: Context): Promise<Judgement> {
+async function judgeClassifiers(rows: readonly Row[], context: JudgeContext): Promise<Judgement> {
   refuseAnswerMetric(context, 'the rows of this data set have labels');
   const { params, backend, emit } = context;
   const isLoss = params.metric === 'loss';
@@ -60,7 +65,7 @@ async function judgeClassifiers(rows: readonly Row[], context: Context): Promise
 async function judgeByLoss(
   rows: readonly Row[],
   unit: Judgement['unit'],
-  context: Context,
+  context: JudgeContext,
 ): Promise<Judgement> {
   const { params, backend, emit } = context;
   const values = await measureBoth(async (dir, side) => {
@@ -76,7 +81,7 @@ async function judgeByLoss(
   return { metric: 'mean loss a token', unit, kind: 'loss', values, isRightOrWrong: false };
 }
 
-async function judgeAnswers(questions: readonly Question[], context: Context): Promise<Judgement> {
+async function judgeAnswers(questions: readonly Question[], context: JudgeContext): Promise<Judgement> {
   const { params, backend, emit } = context;
   const metric = chooseAnswerMetric(
     questions.map(({ expected }) => expected),
@@ -110,7 +115,7 @@ async function judgeAnswers(questions: readonly Question[], context: Context): P
 }
 
 /** Judges both models on the validation split, row by row. */
-export async function judge({ header, rows: read }: Dataset, context: Context): Promise<Judgement> {
+export async function judge({ header, rows: read }: Dataset, context: JudgeContext): Promise<Judgement> {
   const { params, seed } = context;
   const all = await read('validation');
   // A source may have its rows in an order that means something.

@@ -7,6 +7,9 @@ import { measureRows, openLanguageModel } from '@joyul/training';
 import type { RowLoss } from '@joyul/training';
 import type { Context } from './context.ts';
 
+/** What measuring uses of the step's context. */
+type MeasureContext = Pick<Context, 'params' | 'inputs' | 'seed' | 'backend' | 'emit'>;
+
 /** Texts that both models are measured on. */
 interface TextSet {
   /** In metrics.json. */
@@ -92,7 +95,7 @@ export function describeForgetting(change: Change): string {
 async function chooseSets(
   dataset: Dataset,
   aside: readonly string[],
-  { params, inputs, seed }: Context,
+  { params, inputs, seed }: MeasureContext,
 ): Promise<readonly TextSet[]> {
   const { header } = dataset;
   const kept = new Set(aside);
@@ -119,7 +122,7 @@ async function chooseSets(
 export async function measureChanges(
   dataset: Dataset,
   training: { readonly maxLength: number; readonly aside: readonly string[] },
-  context: Context,
+  context: MeasureContext,
 ): Promise<readonly Change[]> {
   const { inputs, seed, backend, emit } = context;
   if (inputs.model === undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compareLosses, describeForgetting } from '../src/forgetting.ts';
+import { compareLosses, describeForgetting, measureChanges } from '../src/forgetting.ts';
 import type { Change } from '../src/forgetting.ts';
 
 /** Numbers in [0, 1) that look random and are the same each time. */
@@ -58,5 +58,29 @@ describe('what is forgotten is told', () => {
     ],
   ])('%s', (_, changes, text) => {
     expect(describeForgetting({ ...change, ...changes })).toBe(text);
+  });
+});
+
+describe('nothing is measured', () => {
+  const dataset = {
+    dir: '',
+    header: { version: 1, task: 'chat', labels: [], splits: {}, source: '' },
+    rows: () => Promise.resolve([]),
+  } as const;
+  const params = { shown_errors: 5, generations: 0, max_new_tokens: 8, general_rows: 10 };
+  const inputs = { trained: 'nowhere', dataset: 'nowhere', model: undefined, general: undefined };
+  const context = { params, inputs, seed: 1, emit: () => undefined };
+  const training = { maxLength: 64, aside: [] };
+
+  test('without the untuned model', async () => {
+    expect(await measureChanges(dataset, training, context)).toEqual([]);
+  });
+
+  test('and general texts without it are refused', async () => {
+    const wired = { ...context, inputs: { ...inputs, general: 'nowhere' } };
+    await expect(measureChanges(dataset, training, wired)).rejects.toMatchObject({
+      code: 'NO_BASE',
+      message: 'general is wired, but model is not: there is nothing to compare with.',
+    });
   });
 });

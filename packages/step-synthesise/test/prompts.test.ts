@@ -25,8 +25,8 @@ test('an example is shown with the text that it is about, and the last text is t
 test('every text has its turn before one comes again', () => {
   const assignments = assign({ examples, texts, shots: 1, count: 6 }, makeRandom(1));
   const given = assignments.map(({ text }) => text ?? '');
-  expect([...given.slice(0, 3)].sort()).toEqual([...texts].sort());
-  expect([...given.slice(3)].sort()).toEqual([...texts].sort());
+  expect(given.slice(0, 3).sort()).toEqual(texts.toSorted());
+  expect(given.slice(3).sort()).toEqual(texts.toSorted());
 });
 
 test('without texts the model sees examples alone', () => {
