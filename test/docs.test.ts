@@ -39,7 +39,7 @@ function readExamples(page: string): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks.map(([, block = '', name = '']) => [name, block]));
 }
 
-test.each(['pipelines.md', 'stages.md'])(
+test.each(['pipelines.md', 'prompting.md', 'stages.md'])(
   'every example of docs/%s is a whole file that is valid',
   async (page) => {
     const examples = readExamples(join('docs', page));

@@ -63,3 +63,9 @@ export function scoreAnswer(answer: string, expected: string): AnswerScores {
     rougeL: harmonic(longestCommon(words, wanted), words.length, wanted.length),
   };
 }
+
+/** Whether answers are so short on the average that each is right or wrong, rather than more or less alike. */
+export function areShortAnswers(expected: readonly string[]): boolean {
+  const words = expected.map((text) => text.split(/\s+/).length);
+  return words.reduce((sum, count) => sum + count, 0) <= 5 * Math.max(1, words.length);
+}

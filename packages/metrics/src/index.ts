@@ -1,4 +1,4 @@
-export { scoreAnswer } from './answers.ts';
+export { areShortAnswers, scoreAnswer } from './answers.ts';
 export type { AnswerScores } from './answers.ts';
 export { fitBagOfWords } from './bag-of-words.ts';
 export type { BagOfWords } from './bag-of-words.ts';
@@ -16,6 +16,6 @@ export { denseMatrix, fitLogistic, predictLinear, sparseMatrix } from './logisti
 export type { LinearClassifier, Matrix } from './logistic.ts';
 export { crossValidateProbe, fitProbe, foldProbe, nearestNeighbours } from './probes.ts';
 export type { Probe } from './probes.ts';
-export { answerMetricNames, chooseAnswerMetric, comparePaired } from './paired.ts';
+export { answerMetricNames, chooseAnswerMetric, comparePaired, signFlipTest } from './paired.ts';
 export type { AnswerMetric, PairedComparison } from './paired.ts';
 export { SimilarTexts } from './similar-texts.ts';

@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import type { Judgement, Side } from './decide.ts';
 
 /** What judging uses of the step's context. */
-export type JudgeContext = Pick<Context, 'params' | 'seed' | 'backend' | 'emit'> & {
+export type JudgeContext = Pick<Context, 'params' | 'seed' | 'backend' | 'emit' | 'env' | 'signal'> & {
   readonly inputs: Pick<Context['inputs'], Side>;
 };
 
@@ -69,12 +69,10 @@ async function judgeByLoss(
 ): Promise<Judgement> {
   const { params, backend, emit } = context;
   const values = await measureBoth(async (dir, side) => {
+    emit({ type: 'progress', activity: `measuring ${names[side]}`, done: 0 });
     const losses = await measureRows(await openLanguageModel(dir), rows, {
       maxLength: params.context,
       ...(backend === undefined ? {} : { backend }),
-      onProgress: (done) => {
-        emit({ type: 'progress', activity: `measuring ${names[side]}`, done });
-      },
     });
     return losses.map(({ total, targets }) => total / Math.max(1, targets));
   }, context);
@@ -82,7 +80,7 @@ async function judgeByLoss(
 }
 
 async function judgeAnswers(questions: readonly Question[], context: JudgeContext): Promise<Judgement> {
-  const { params, backend, emit } = context;
+  const { params, backend, env, signal, emit } = context;
   const metric = chooseAnswerMetric(
     questions.map(({ expected }) => expected),
     params.metric === 'loss' ? 'auto' : params.metric,
@@ -90,6 +88,8 @@ async function judgeAnswers(questions: readonly Question[], context: JudgeContex
   const values = await measureBoth(async (dir, side) => {
     const answerer = await openAnswerer(dir, {
       context: params.context,
+      env,
+      signal,
       ...(backend === undefined ? {} : { backend }),
     });
     try {

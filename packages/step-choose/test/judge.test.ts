@@ -11,6 +11,8 @@ const context: JudgeContext = {
   params: { alpha: 0.05, metric: 'f1', max_rows: 10, max_new_tokens: 8, context: 64 },
   inputs: { candidate: 'nowhere', simpler: 'nowhere' },
   seed: 1,
+  env: {},
+  signal: new AbortController().signal,
   emit: () => undefined,
 };
 

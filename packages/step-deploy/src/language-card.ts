@@ -1,4 +1,5 @@
-import type { Strategy } from '@joyul/training';
+import type { Prompt, Strategy } from '@joyul/training';
+import { formatEndpointUsage, formatPrompt, formatPromptUsage } from './prompt-card.ts';
 
 /** What the model card of a language model tells; every value comes from the run. */
 export interface LanguageCard {
@@ -10,6 +11,8 @@ export interface LanguageCard {
   readonly strategy: Strategy;
   readonly trainedShare: number;
   readonly maxLength: number;
+  /** Absent where the model is asked bare questions. */
+  readonly prompt?: Prompt;
   /** Absent when the model was not tested. */
   readonly test?: {
     readonly perplexity: number;
@@ -18,6 +21,8 @@ export interface LanguageCard {
     readonly score?: number;
     readonly questions?: number;
     readonly verdict?: string;
+    /** Why one would fine-tune, and whether that holds for this data. */
+    readonly reasons?: readonly { readonly text: string }[];
     readonly comparisons?: readonly {
       readonly name: string;
       readonly score: number;
@@ -29,7 +34,12 @@ export interface LanguageCard {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const yaml = (text: string): string => JSON.stringify(text);
 
-function formatMaking({ strategy, baseModel, trainedShare }: LanguageCard): string {
+function formatMaking({ strategy, baseModel, trainedShare, prompt }: LanguageCard): string {
+  if (prompt !== undefined) {
+    const { endpoint } = prompt;
+    const model = endpoint === undefined ? baseModel : `${endpoint.model} (${endpoint.url})`;
+    return `Not fine-tuned: no weight of ${model} changed. The prompt below was the best of those that were tried on validation questions.`;
+  }
   const { adapters, method, blocks, reason } = strategy;
   if (adapters !== undefined)
     return `Fine-tuned (${adapters.variant}, rank ${adapters.rank}) from ${baseModel}: low-rank adapters beside its frozen weights, ${percent(trainedShare)} of all weights, because ${reason}. The adapters are merged into the weights.`;
@@ -40,7 +50,7 @@ function formatMaking({ strategy, baseModel, trainedShare }: LanguageCard): stri
 function formatTest({ test }: LanguageCard): readonly string[] {
   if (test === undefined) return ['This model was not tested on rows that training never saw.'];
   const perplexity = `Perplexity ${test.perplexity.toFixed(2)} on test rows; of the untuned model ${test.base_perplexity.toFixed(2)}.`;
-  const { score, metric = '', questions = 0, verdict = '', comparisons = [] } = test;
+  const { score, metric = '', questions = 0, verdict = '', comparisons = [], reasons = [] } = test;
   if (score === undefined) return [perplexity];
   return [
     perplexity,
@@ -54,12 +64,13 @@ function formatTest({ test }: LanguageCard): readonly string[] {
     ),
     '',
     verdict,
+    ...(reasons.length === 0 ? [] : ['', ...reasons.map(({ text }) => `- ${text}`)]),
   ];
 }
 
 /** The model card, as Hugging Face's hub reads it. */
 export function formatLanguageCard(card: LanguageCard): string {
-  const { name, baseModel, task, source, splits, maxLength } = card;
+  const { name, baseModel, task, source, splits, maxLength, prompt } = card;
   const rows = Object.entries(splits)
     .map(([split, count]) => `${split} ${count}`)
     .join(', ');
@@ -70,11 +81,22 @@ export function formatLanguageCard(card: LanguageCard): string {
           'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
         ]
       : ['inputs = tokenizer("The start of a text", return_tensors="pt")'];
+  const code = [
+    ...(prompt === undefined ? [] : ['import json']),
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    'tokenizer = AutoTokenizer.from_pretrained(".")',
+    'model = AutoModelForCausalLM.from_pretrained(".")',
+    ...(prompt === undefined ? usage : [...formatPromptUsage(prompt), ...usage.slice(1)]),
+    'output = model.generate(**inputs, max_new_tokens=128, do_sample=False)',
+    'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
+  ];
+  const isElsewhere = prompt?.endpoint !== undefined;
   return [
     '---',
-    'library_name: transformers',
+    ...(isElsewhere ? [] : ['library_name: transformers']),
     'pipeline_tag: text-generation',
-    `base_model: ${yaml(baseModel)}`,
+    ...(isElsewhere ? [] : [`base_model: ${yaml(baseModel)}`]),
     '---',
     '',
     `# ${name}`,
@@ -85,6 +107,7 @@ export function formatLanguageCard(card: LanguageCard): string {
     '',
     `Data: ${source} (${rows} rows).`,
     '',
+    ...(prompt === undefined ? [] : formatPrompt(prompt)),
     '## How good it is',
     '',
     ...formatTest(card),
@@ -92,18 +115,12 @@ export function formatLanguageCard(card: LanguageCard): string {
     '## How to use it',
     '',
     '```python',
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
-    '',
-    'tokenizer = AutoTokenizer.from_pretrained(".")',
-    'model = AutoModelForCausalLM.from_pretrained(".")',
-    ...usage,
-    'output = model.generate(**inputs, max_new_tokens=128, do_sample=False)',
-    'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
+    ...(prompt?.endpoint === undefined ? code : formatEndpointUsage(prompt, prompt.endpoint)),
     '```',
     '',
     '## Limits',
     '',
-    `It was trained on texts of up to ${maxLength} tokens and measured on rows like its training data only. What it says may be wrong.`,
+    `It was ${prompt === undefined ? `trained on texts of up to ${maxLength} tokens` : 'prompted'} and measured on rows like its training data only. What it says may be wrong.`,
     '',
   ].join('\n');
 }

@@ -1,14 +1,15 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import { readDataset } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import { AdapterMerger, llamaWeightSpecs, readAdapter, writeAdapter, writeModel } from '@joyul/models';
 import type { LlamaFolder, NamedTensor } from '@joyul/models';
-import { openGenerator, openLanguageModel, questionsOf } from '@joyul/training';
-import type { LanguageModel } from '@joyul/training';
+import { openGenerator, openLanguageModel, promptRows, questionsOf, readPrompt } from '@joyul/training';
+import type { LanguageModel, Prompt } from '@joyul/training';
 import { formatLanguageCard } from './language-card.ts';
 import type { LanguageCard } from './language-card.ts';
+import { exportPrompt } from './prompt.ts';
 import { findAdapter, hubName, isSameModel, readMaking, writeJson } from './common.ts';
 import type { Context, Export, Making } from './common.ts';
 
@@ -104,6 +105,7 @@ async function exportAdapter(
 function makeCard(
   name: string,
   { header, training, proof, source, test }: Making<NonNullable<LanguageCard['test']>>,
+  prompt: Prompt | undefined,
 ): string {
   return formatLanguageCard({
     name,
@@ -114,6 +116,7 @@ function makeCard(
     strategy: training.strategy,
     trainedShare: proof.trainedWeights / proof.totalWeights,
     maxLength: training.hparams.max_length,
+    ...(prompt === undefined ? {} : { prompt }),
     ...(test === undefined ? {} : { test }),
   });
 }
@@ -121,6 +124,13 @@ function makeCard(
 /** Exports a language model, replays it, and writes the card. */
 export async function exportLanguageModel({ dir, name }: Export, context: Context): Promise<void> {
   const { params, inputs, emit } = context;
+  const prompt = await readPrompt(inputs.trained);
+  const making = await readMaking<NonNullable<LanguageCard['test']>>(context);
+  const rows = await (await readDataset(inputs.dataset)).rows('validation');
+  await mkdir(dir, { recursive: true });
+  await writeFile(join(dir, 'README.md'), makeCard(name, making, prompt));
+  if (prompt !== undefined) await exportPrompt(dir, prompt, rows, context);
+  if (prompt?.endpoint !== undefined) return;
   const trained = await openLanguageModel(inputs.trained);
   await writeModel(dir, {
     rawConfig: trained.model.rawConfig,
@@ -128,10 +138,7 @@ export async function exportLanguageModel({ dir, name }: Export, context: Contex
     tokenizerFrom: inputs.trained,
     dtype: params.weights === 'float16' ? 'F16' : 'F32',
   });
-  const making = await readMaking<NonNullable<LanguageCard['test']>>(context);
-  await writeFile(join(dir, 'README.md'), makeCard(name, making));
-  const rows = await (await readDataset(inputs.dataset)).rows('validation');
-  const prompts = makePrompts(rows, trained);
+  const prompts = makePrompts(prompt === undefined ? rows : promptRows(rows, prompt), trained);
   emit({ type: 'progress', activity: 'replaying the exported model', done: 0 });
   const before = await computeLogits(trained.model, prompts, context);
   const exported = await openLanguageModel(dir);

@@ -136,18 +136,14 @@ export async function measureChanges(
     );
   }
   const sets = await chooseSets(dataset, training.aside, context);
-  const measure = async (dir: string, activity: string): Promise<readonly RowLoss[]> =>
-    measureRows(
-      await openLanguageModel(dir),
-      sets.flatMap(({ rows }) => rows),
-      {
-        maxLength: training.maxLength,
-        ...(backend === undefined ? {} : { backend }),
-        onProgress: (done) => {
-          emit({ type: 'progress', activity, done, unit: 'texts' });
-        },
-      },
-    );
+  const rows = sets.flatMap((set) => set.rows);
+  const measure = async (dir: string, activity: string): Promise<readonly RowLoss[]> => {
+    emit({ type: 'progress', activity, done: 0 });
+    return measureRows(await openLanguageModel(dir), rows, {
+      maxLength: training.maxLength,
+      ...(backend === undefined ? {} : { backend }),
+    });
+  };
   const before = await measure(inputs.model, 'measuring the untuned model');
   const after = await measure(inputs.trained, 'measuring the tuned model');
   let at = 0;

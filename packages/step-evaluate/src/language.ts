@@ -2,15 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '@joyul/data';
 import { scoreAnswer } from '@joyul/metrics';
-import {
-  answerQuestions,
-  encodeLanguageRows,
-  measureLanguage,
-  openGenerator,
-  openLanguageModel,
-  questionsOf,
-} from '@joyul/training';
-import type { Answer, LanguageEvaluation, LanguageModel } from '@joyul/training';
+import { measurePrompted, openAnswerer, questionsOf } from '@joyul/training';
+import type { Answer, LanguageEvaluation, MeasuredRows, PromptSpace } from '@joyul/training';
 import { adviseLanguage } from './advise-language.ts';
 import type { Context } from './context.ts';
 import { describeChanges, measureChanges, tellChanges } from './forgetting.ts';
@@ -22,28 +15,29 @@ const shorten = (text: string): string =>
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-/** The model's answers to the validation questions. */
+/** The model's answers to the validation questions, asked as it was tuned to be. */
 async function answer(
   dataset: Dataset,
-  { model, encoder }: LanguageModel,
-  { params, backend, emit }: Context,
+  prompts: PromptSpace | undefined,
+  { params, inputs, backend, env, signal, emit }: Context,
 ): Promise<readonly Answer[]> {
   const questions = questionsOf(await dataset.rows('validation')).slice(0, params.generations);
   if (questions.length === 0) return [];
-  const generator = await openGenerator({
-    model,
-    batchSize: 16,
+  const answerer = await openAnswerer(inputs.trained, {
+    env,
+    signal,
+    ...(prompts === undefined ? {} : { context: prompts.context }),
     ...(backend === undefined ? {} : { backend }),
   });
   try {
-    return await answerQuestions(generator, encoder, questions, {
+    return await answerer.answer(questions, {
       maxNewTokens: params.max_new_tokens,
       onProgress: (done) => {
         emit({ type: 'progress', activity: 'answering', done, total: questions.length, unit: 'questions' });
       },
     });
   } finally {
-    generator.dispose();
+    answerer.dispose();
   }
 }
 
@@ -70,6 +64,24 @@ interface Quality {
   readonly ended: number;
 }
 
+/** What the model finds new in the rows, as metrics.json has it; nothing where its weights are not here. */
+const describeLoss = (measured: MeasuredRows | undefined): Readonly<Record<string, number>> =>
+  measured === undefined
+    ? {}
+    : {
+        loss: measured.loss,
+        perplexity: Math.exp(measured.loss),
+        bits_per_byte: (measured.loss * measured.targets) / Math.LN2 / Math.max(1, measured.targetBytes),
+        tokens: measured.targets,
+      };
+
+const tellLoss = (measured: MeasuredRows | undefined): readonly string[] =>
+  measured === undefined
+    ? []
+    : [
+        `Validation loss ${measured.loss.toFixed(3)}, perplexity ${Math.exp(measured.loss).toFixed(2)} on ${measured.targets} tokens.`,
+      ];
+
 /** Shows the answers that are furthest from what was expected. */
 function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void {
   const worst = answers
@@ -93,18 +105,16 @@ function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void 
 /** Measures a language model on the validation split, shows what it says, and advises. */
 export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { params, inputs, outputs, backend, emit } = context;
-  const language = await openLanguageModel(inputs.trained);
-  const {
-    hparams,
-    evaluations,
-    trainLoss,
-    aside = [],
-  } = await readTraining<LanguageEvaluation>(inputs.trained);
+  const { hparams, prompts, evaluations, trainLoss, aside } = await readTraining<LanguageEvaluation>(
+    inputs.trained,
+  );
   const rows = await dataset.rows('validation');
-  const { examples, targets, targetBytes } = encodeLanguageRows(rows, language.encoder, hparams.max_length);
   emit({ type: 'progress', activity: 'measuring', done: 0 });
-  const loss = await measureLanguage(language.model, examples, backend === undefined ? {} : { backend });
-  const answers = await answer(dataset, language, context);
+  const measured = await measurePrompted(inputs.trained, rows, {
+    maxLength: prompts?.context ?? hparams.max_length,
+    ...(backend === undefined ? {} : { backend }),
+  });
+  const answers = await answer(dataset, prompts, context);
   const quality = judge(answers);
   const advice = adviseLanguage({
     trainLoss,
@@ -114,14 +124,15 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     learningRate: hparams.learning_rate,
     maxNewTokens: params.max_new_tokens,
   });
-  const changes = await measureChanges(dataset, { maxLength: hparams.max_length, aside }, context);
+  // A prompt changes no weight, so nothing is forgotten.
+  const changes =
+    prompts === undefined
+      ? await measureChanges(dataset, { maxLength: hparams.max_length, aside: aside ?? [] }, context)
+      : [];
   const content = {
     version: 1,
     split: 'validation',
-    loss,
-    perplexity: Math.exp(loss),
-    bits_per_byte: (loss * targets) / Math.LN2 / Math.max(1, targetBytes),
-    tokens: targets,
+    ...describeLoss(measured),
     ...quality,
     ...describeChanges(changes),
     advice,
@@ -134,11 +145,11 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
   const said =
     quality === undefined
       ? ''
-      : ` Of ${quality.answers} answers ${percent(quality.exact_match)} are exactly as expected; F1 ${quality.f1.toFixed(3)}, ROUGE-L ${quality.rouge_l.toFixed(3)}.`;
+      : `Of ${quality.answers} answers ${percent(quality.exact_match)} are exactly as expected; F1 ${quality.f1.toFixed(3)}, ROUGE-L ${quality.rouge_l.toFixed(3)}.`;
   emit({
     type: 'finding',
     weight: 'headline',
-    text: `Validation loss ${loss.toFixed(3)}, perplexity ${Math.exp(loss).toFixed(2)} on ${targets} tokens.${said}`,
+    text: [...tellLoss(measured), said].join(' ').trim(),
   });
   for (const { text } of advice) emit({ type: 'finding', text });
   tellChanges(context, changes);

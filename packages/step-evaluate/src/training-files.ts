@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EvaluationPoint, Hparams, Strategy } from '@joyul/training';
+import type { EvaluationPoint, Hparams, PromptSpace, Strategy } from '@joyul/training';
 
 /** What the train step tells of a training. */
 export interface TrainingFiles<E extends EvaluationPoint> {
   readonly strategy: Strategy;
   readonly hparams: Hparams;
+  /** Where a prompt was searched for: among which. */
+  readonly prompts?: PromptSpace;
   readonly evaluations: readonly E[];
   /** Ids of the unlabelled texts that were kept aside; absent where labelled rows were learned. */
   readonly aside?: readonly string[];

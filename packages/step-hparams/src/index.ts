@@ -140,6 +140,35 @@ const params = Type.Object(
       description: 'Learning rates that auto tries.',
     }),
     trial_rows: Type.Integer({ minimum: 20, default: 256, description: 'Training rows of a trial.' }),
+    instructions: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description:
+        'For method: prompt: what the system may say. The bare question and instructions that are formed from the data are tried beside them.',
+      examples: [['Answer with the name of the intent only.']],
+    }),
+    shots: Type.Array(Type.Integer({ minimum: 0, maximum: 32 }), {
+      minItems: 1,
+      uniqueItems: true,
+      default: [0, 2, 4, 8],
+      description: 'For method: prompt: numbers of similar training examples before the question to try.',
+    }),
+    prompt_questions: Type.Integer({
+      minimum: 1,
+      default: 100,
+      description: 'For method: prompt: validation questions that the last two prompts are judged on.',
+    }),
+    max_new_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 4096,
+      default: 128,
+      description: 'For method: prompt: tokens of an answer at most.',
+    }),
+    context: Type.Integer({
+      minimum: 64,
+      maximum: 8192,
+      default: 1024,
+      description: 'For method: prompt: tokens of a prompt with its answer at most.',
+    }),
   },
   { additionalProperties: false },
 );

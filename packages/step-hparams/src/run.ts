@@ -21,6 +21,7 @@ import {
 import type { Example, Hparams, Strategy, TrainOptions, TrainingStart, Trial } from '@joyul/training';
 import type { HparamsParams } from './index.ts';
 import { prepareLanguageTrials } from './language.ts';
+import { choosePrompts } from './prompts.ts';
 import { sampleRows } from './sample-rows.ts';
 
 type Ports = {
@@ -48,7 +49,16 @@ const given = <T>(value: T | 'auto', fallback: T): T => (value === 'auto' ? fall
 
 /** What the params say, and the method's defaults where they say auto. */
 function resolve(params: HparamsParams, strategy: Strategy, task: Task): Hparams {
-  const { trials: _trials, trial_rows: _rows, ...values } = params;
+  const {
+    trials: _trials,
+    trial_rows: _rows,
+    instructions: _instructions,
+    shots: _shots,
+    prompt_questions: _questions,
+    max_new_tokens: _tokens,
+    context: _context,
+    ...values
+  } = params;
   const defaults = defaultHparams(strategy.method, task);
   return {
     ...defaults,
@@ -201,6 +211,10 @@ export async function runHparams(context: Omit<Context, 'workshop'>): Promise<vo
   const strategy = await readStrategy(inputs.strategy);
   const { task } = (await readDataset(inputs.dataset)).header;
   const start = resolve(params, strategy, task);
+  if (strategy.method === 'prompt') {
+    await choosePrompts(start, context);
+    return;
+  }
   const isSearched = params.learning_rate === 'auto' && params.trials > 1 && trainsModel(strategy);
   const trials = isSearched ? await search(start, strategy, task, context) : [];
   const best = trials.reduce<Trial | undefined>(

@@ -5,9 +5,25 @@ import { drawLanguageAdapter, openLanguageModel, readStrategy } from '@joyul/tra
 import type { Context } from './context.ts';
 import { chooseDrawn, describeStart } from './drawn.ts';
 
+/** Writes where each tensor comes from. */
+async function writeOrigins(
+  { outputs, seed }: Context,
+  origins: Readonly<Record<string, string>>,
+): Promise<void> {
+  const content = `${JSON.stringify({ version: 1, seed, origins }, null, 2)}\n`;
+  await writeFile(join(outputs.weights, 'init.json'), content);
+}
+
 /** Makes and writes the starting weights of a language model. */
 export async function initLanguageModel(context: Context): Promise<void> {
   const { inputs, outputs, seed, emit } = context;
+  const { adapters, endpoint } = await readStrategy(inputs.strategy);
+  if (endpoint !== undefined) {
+    await writeOrigins(context, {});
+    const text = `Nothing is prepared: ${endpoint.model} at ${new URL(endpoint.url).host} is asked, and its weights stay there.`;
+    emit({ type: 'finding', weight: 'headline', text });
+    return;
+  }
   const { model } = await openLanguageModel(inputs.earlier ?? inputs.model);
   const drawn = chooseDrawn(model, context);
   const isDrawn = (name: string): boolean => drawn.has(blockOf(name) ?? '');
@@ -19,7 +35,6 @@ export async function initLanguageModel(context: Context): Promise<void> {
     return stored;
   });
   await writeModel(outputs.weights, { rawConfig: model.rawConfig, tensors, tokenizerFrom: model.path });
-  const { adapters } = await readStrategy(inputs.strategy);
   if (adapters !== undefined) {
     const weights = adapters.variant === 'dora' ? await model.readTensors() : new Map<string, never>();
     await writeAdapter(
@@ -32,10 +47,7 @@ export async function initLanguageModel(context: Context): Promise<void> {
   const origins = Object.fromEntries(
     specs.map(({ name }) => [name, isDrawn(name) ? 'random' : 'pretrained']),
   );
-  await writeFile(
-    join(outputs.weights, 'init.json'),
-    `${JSON.stringify({ version: 1, seed, origins }, null, 2)}\n`,
-  );
+  await writeOrigins(context, origins);
   const start = describeStart(drawn, adapters !== undefined, context);
   emit({ type: 'finding', weight: 'headline', text: `${start}.` });
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
+import type { DatasetHeader } from '@joyul/data';
 import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
 import { AdapterError, blockOf, lowestAdaptedBlock, planAdapters, weightSpecsOf } from '@joyul/models';
 import type { AdapterPlan, AdapterSpec, BertFolder, ModelFolder } from '@joyul/models';
@@ -13,7 +14,7 @@ import {
   openLanguageModel,
   writeStrategy,
 } from '@joyul/training';
-import type { LanguageModel, Strategy, StrategyAlternative } from '@joyul/training';
+import type { Endpoint, LanguageModel, Strategy, StrategyAlternative } from '@joyul/training';
 import { decide } from './decide.ts';
 import type { Evidence } from './decide.ts';
 import type { StrategyParams } from './index.ts';
@@ -177,7 +178,7 @@ function describeAlternatives(
   const rows: readonly (readonly [StrategyAlternative['method'], readonly string[], string])[] = [
     ...(model.architecture === 'bert'
       ? [['extract', [], 'a new head on frozen features; not fine-tuning'] as const]
-      : []),
+      : [['prompt', [], 'an instruction and examples that are searched for; not fine-tuning'] as const]),
     ['repurpose', topLayers(model, 1), 'the top layer'],
     ['repurpose', topLayers(model, 2), 'the top two layers'],
     ['full', body, 'every weight'],
@@ -203,8 +204,31 @@ interface Choice {
   readonly method: Strategy['method'];
   readonly blocks: readonly string[];
   readonly adapters?: AdapterSpec;
+  readonly endpoint?: Endpoint;
   readonly reason: string;
   readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+/** Who is asked in the place of the model, if anyone. */
+function endpointOf({ endpoint }: StrategyParams): { readonly endpoint?: Endpoint } {
+  if (endpoint === undefined) return {};
+  const { url, model, api_key_from: keyVariable } = endpoint;
+  return { endpoint: { url, model, ...(keyVariable === undefined ? {} : { keyVariable }) } };
+}
+
+/** Only conversations hold questions that can be asked. */
+function requireQuestions({ method }: StrategyParams, { task }: DatasetHeader): void {
+  if (method !== 'prompt' || task === 'chat') return;
+  const isLabelled = task === 'classification';
+  throw new StepFailure(
+    'NO_QUESTIONS',
+    `method: prompt asks questions, and this data set has ${isLabelled ? 'labelled texts' : 'plain texts'} without any.`,
+    {
+      help: isLabelled
+        ? "Make questions of them in prepare, such as `question: 'Which intent has this message? {text}'`, and select a language model; the labels are then the answers."
+        : 'Give prepare conversations, or choose another method.',
+    },
+  );
 }
 
 /** What the params say without a look at the data; undefined for auto. */
@@ -226,6 +250,8 @@ function takeGiven(model: ModelFolder, params: StrategyParams): Choice | undefin
       return { method: 'extract', blocks: [], ...given };
     case 'lora':
       return { method: 'lora', blocks: [], adapters: specOf(params), ...given };
+    case 'prompt':
+      return { method: 'prompt', blocks: [], ...endpointOf(params), ...given };
     case 'repurpose':
       return { method: 'repurpose', blocks: resolveBlocks(model, params.blocks), ...given };
     case 'auto':
@@ -279,6 +305,7 @@ async function decideForLanguage(language: LanguageModel, context: Context): Pro
 async function choose(context: Context): Promise<{ readonly model: ModelFolder; readonly choice: Choice }> {
   const { inputs, params, emit } = context;
   const { header } = await readDataset(inputs.dataset);
+  requireQuestions(params, header);
   const tellConfidence = ({ evidence }: Choice): void => {
     emit({
       type: 'finding',
@@ -313,7 +340,9 @@ const names: Readonly<Record<Strategy['method'], string>> = {
 };
 
 /** What is trained, after the method's name. */
-function describeExtent({ method, blocks, adapters }: Choice, plan: AdapterPlan): string {
+function describeExtent({ method, blocks, adapters, endpoint }: Choice, plan: AdapterPlan): string {
+  if (method === 'prompt')
+    return `: no weight changes${endpoint === undefined ? '' : `, and ${endpoint.model} at ${new URL(endpoint.url).host} is asked`}`;
   if (adapters !== undefined)
     return `: ${adapters.variant === 'lora' ? '' : `${adapters.variant} `}rank ${adapters.rank}, beside ${plan.layers.length} linear layers`;
   if (blocks.length === 0) return '';
@@ -339,7 +368,7 @@ export async function runStrategy(context: Context): Promise<void> {
   emit({
     type: 'finding',
     weight: 'headline',
-    text: `${names[choice.method]}${describeExtent(choice, plan)} (${share} ${hasAdapters ? 'as many weights as the model has' : 'of the pretrained weights'}), because ${choice.reason}.`,
+    text: `${names[choice.method]}${describeExtent(choice, plan)}${choice.method === 'prompt' ? '' : ` (${share} ${hasAdapters ? 'as many weights as the model has' : 'of the pretrained weights'})`}, because ${choice.reason}.`,
   });
   emit({
     type: 'table',

@@ -3,6 +3,7 @@ import type { TestParams } from './index.ts';
 
 type Ports = {
   readonly trained: { readonly type: 'trained-model' };
+  readonly rivals: { readonly type: 'trained-model'; readonly many: true; readonly optional: true };
   readonly test: { readonly type: 'test-split' };
   readonly dataset: { readonly type: 'dataset' };
   readonly model: { readonly type: 'base-model' };

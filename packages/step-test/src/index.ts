@@ -28,7 +28,8 @@ const params = Type.Object(
     probe_rows: Type.Integer({
       minimum: 20,
       default: 1000,
-      description: 'Training rows that the frozen probe is fitted on.',
+      description:
+        'Training rows that the frozen probe is fitted on; of a language model, the new head on its frozen features.',
     }),
     metric: Type.Union(
       [Type.Literal('auto'), Type.Literal('exact_match'), Type.Literal('f1'), Type.Literal('rouge_l')],
@@ -62,6 +63,12 @@ const params = Type.Object(
       description:
         'Similar training examples that the untuned model is shown before the question, for comparison; 0 leaves that prompt out.',
     }),
+    consistency_questions: Type.Integer({
+      minimum: 1,
+      default: 50,
+      description:
+        'Of these, questions that are asked again with small changes and answered by chance, to see how alike answers stay.',
+    }),
     instruction: Type.String({
       default: '',
       description: 'A system message for the untuned model, for comparison.',
@@ -74,11 +81,17 @@ const params = Type.Object(
 /** The final test, on rows that nothing else has seen. */
 export default defineStep({
   name: 'test',
-  revision: 1,
+  revision: 2,
   summary: 'Opens the sealed test split once: final metrics with intervals, beside simple baselines.',
   params,
   inputs: {
     trained: { type: 'trained-model' },
+    rivals: {
+      type: 'trained-model',
+      many: true,
+      optional: true,
+      summary: 'Language models that answer the same questions; one that is `trained` itself counts once.',
+    },
     test: { type: 'test-split' },
     dataset: { type: 'dataset' },
     model: { type: 'base-model' },

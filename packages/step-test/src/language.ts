@@ -1,173 +1,164 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
-import { makeRandom, readDataset } from '@joyul/data';
+import { readDataset } from '@joyul/data';
 import {
   answerMetricNames as metricNames,
   chooseAnswerMetric,
-  comparePaired,
   holmAdjust,
+  smallestDetectable,
 } from '@joyul/metrics';
-import type { AnswerMetric as Metric, Interval } from '@joyul/metrics';
-import { encodeLanguageRows, measureLanguage, openLanguageModel, questionsOf } from '@joyul/training';
-import type { LanguageModel } from '@joyul/training';
+import type { AnswerMetric as Metric } from '@joyul/metrics';
+import { questionsOf } from '@joyul/training';
+import type { Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './context.ts';
+import { decide } from './language/decide.ts';
+import type { Decision } from './language/decide.ts';
+import { listTrained } from './language/describe-trained.ts';
+import type { Trained } from './language/describe-trained.ts';
+import { answerByFeatures } from './language/frozen-head.ts';
+import { describeLosses, judgeTexts, measureAll, tellLosses } from './language/losses.ts';
+import type { AllLosses } from './language/losses.ts';
+import { comparePaired, mean, percent } from './language/paired.ts';
+import { judgeCapability, judgeConsistency, judgeErrors } from './language/reasons.ts';
+import type { Reason } from './language/reasons.ts';
+import {
+  describeBreakEven,
+  describeScore,
+  findBestPrompt,
+  tellConsistency,
+  tellCost,
+  tellQuality,
+} from './language/tell.ts';
+import type { Comparison } from './language/tell.ts';
 import { tellOpenings } from './openings.ts';
-import { answerAll, listWays, mean } from './ways.ts';
-import type { Answered, Result, Way } from './ways.ts';
+import { answerAll, findBest, listPrompts, makeResult } from './ways.ts';
+import type { Result } from './ways.ts';
 
-/** A rival beside the tuned model, on the same questions. */
-interface Comparison extends Result {
-  /** Of the tuned model over it, with its 95 % interval. */
-  readonly gain: number;
-  readonly gainInterval: Interval;
-  /** Corrected for the number of comparisons. */
-  readonly pValue: number;
-  readonly mended: number;
-  readonly broken: number;
+/** The tested model beside each other way. */
+function compare(own: Result, others: readonly Result[], seed: number): readonly Comparison[] {
+  const paired = others.map(({ values }) => comparePaired(own.values, values, seed));
+  const adjusted = holmAdjust(paired.map(({ pValue }) => pValue));
+  return others.map((other, at) => ({
+    ...other,
+    paired: paired[at] ?? comparePaired([], [], seed),
+    pValue: adjusted[at] ?? 1,
+  }));
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-function compare(
-  own: Result,
-  rivals: readonly Result[],
-  metric: Metric,
-  seed: number,
-): readonly Comparison[] {
-  const valuesOf = ({ scores }: Result): readonly number[] => scores.map((item) => item[metric]);
-  const pairs = rivals.map((rival) =>
-    comparePaired(valuesOf(own), valuesOf(rival), {
-      makeRandom: () => makeRandom(seed),
-      isRightOrWrong: metric === 'exactMatch',
-    }),
-  );
-  const adjusted = holmAdjust(pairs.map(({ pValue }) => pValue));
-  return rivals.flatMap((rival, index) => {
-    const pair = pairs[index];
-    if (pair === undefined) return [];
-    const { gain, gainInterval, better: mended, worse: broken } = pair;
-    return [{ ...rival, gain, gainInterval, pValue: adjusted[index] ?? 1, mended, broken }];
-  });
-}
-
-/** Whether tuning pays on this data, in words. */
-function formVerdict(own: Result, comparisons: readonly Comparison[], metric: Metric): string {
-  const best = comparisons.reduce<Comparison | undefined>(
-    (left, right) => (left === undefined || right.score > left.score ? right : left),
-    undefined,
-  );
-  if (best === undefined) return '';
-  const p = `p = ${best.pValue.toPrecision(2)}`;
-  const points = `${Math.abs(100 * best.gain).toFixed(1)} points of ${metricNames[metric]}`;
-  const isCertain = best.pValue < 0.05;
-  if (best.gain > 0 && isCertain)
-    return `Fine-tuning pays here: ${points} better than the best prompt (${best.way.name}), and that is no chance (${p}).`;
-  if (best.gain > 0)
-    return `Fine-tuning is ${points} better than the best prompt (${best.way.name}), but on so few rows that may be chance (${p}).`;
-  return `Fine-tuning does not pay here: the best prompt (${best.way.name}) is ${best.gain === 0 ? 'as good' : `${points} better${isCertain ? '' : ` (which may be chance, ${p})`}`}.`;
-}
-
-/** What is told of the answers. */
-interface Told {
-  readonly own: Result;
-  readonly comparisons: readonly Comparison[];
-  readonly metric: Metric;
-  readonly verdict: string;
-  readonly consistency: Answered['consistency'];
-  /** What was found besides. */
-  readonly found: string;
-}
-
-function tell(
-  { emit }: Pick<Context, 'emit'>,
-  { own, comparisons, metric, verdict, consistency, found }: Told,
-): void {
-  const name = metricNames[metric];
-  const { score, interval, answers } = own;
+/** Adds what a new head on frozen features answers, where answers are a choice; says what it cannot do. */
+async function addFeatures(
+  results: readonly Result[],
+  {
+    train,
+    questions,
+    metric,
+  }: { readonly train: readonly Row[]; readonly questions: readonly Question[]; readonly metric: Metric },
+  context: Context,
+): Promise<readonly Result[]> {
+  if (metric !== 'exactMatch') return results;
+  const head = await answerByFeatures(train, questions, context);
+  if (head === undefined) return results;
+  const { emit, seed } = context;
+  const { answers, known, unknown, layer, ...cost } = head;
   emit({
     type: 'finding',
-    weight: 'headline',
-    text: `${name[0]?.toUpperCase() ?? ''}${name.slice(1)} ${percent(score)} (95 %: ${percent(interval.low)} – ${percent(interval.high)}, ${answers.length} questions). ${verdict}`,
+    text: `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`,
   });
-  emit({ type: 'finding', text: found });
-  const row = (result: Result, rest: readonly string[]): readonly (string | number)[] => [
-    result.way.name,
-    percent(result.score),
-    `${percent(result.interval.low)} – ${percent(result.interval.high)}`,
-    Math.round(mean(result.answers.map(({ promptTokens }) => promptTokens))),
-    Number(mean(result.answers.map(({ newTokens }) => newTokens)).toFixed(1)),
-    Number(result.secondsPerAnswer.toFixed(3)),
-    ...rest,
+  const way = { name: 'frozen features + new head (not fine-tuning)', kind: 'features' } as const;
+  return [...results, makeResult(way, answers, cost, { metric, seed })];
+}
+
+/** What is known of a tuned model, a prompt and the questions. */
+interface Evidence {
+  readonly results: readonly Result[];
+  /** The best tuned model; absent where nothing was tuned. */
+  readonly tuned: Result | undefined;
+  readonly knowledge: Reason | undefined;
+}
+
+/** How alike a way's answers stay, of each question. */
+const agreementOf = ({ consistency = [] }: Result): readonly number[] =>
+  (consistency[0]?.values ?? []).map((_, row) => mean(consistency.map(({ values }) => values[row] ?? 0)));
+
+/** The four reasons; none where nothing was tuned. */
+function judgeReasons({ results, tuned, knowledge }: Evidence, seed: number): readonly Reason[] {
+  const prompts = results.filter(({ way }) => way.kind === 'prompt');
+  const prompt = findBest(prompts);
+  if (tuned === undefined || prompt === undefined) return [];
+  const { name } = prompt.way;
+  const all = prompts.map(({ values }) => values);
+  return [
+    judgeConsistency(agreementOf(tuned), { name, agreement: agreementOf(prompt) }, seed),
+    judgeCapability(tuned.values, all, seed),
+    ...(knowledge === undefined ? [] : [knowledge]),
+    judgeErrors(tuned.values, { name, values: prompt.values }, seed),
   ];
-  const rivals = comparisons.map((item) =>
-    row(item, [
-      `${item.mended} / ${item.broken}`,
-      item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2),
-    ]),
-  );
-  emit({
-    type: 'table',
-    title: `On the same ${answers.length} test questions`,
-    columns: ['', name, '95 % interval', 'tokens in', 'out', 's each', 'mended / broken', 'p'],
-    rows: [row(own, ['', '']), ...rivals],
+}
+
+/** What was found, as metrics.json has it. Times are left out: they are never the same twice. */
+function describeAnswers(found: Found, metric: Metric) {
+  const { own, comparisons, decision, reasons } = found;
+  const describe = ({ way, score, interval, cost }: Result) => ({
+    name: way.name,
+    kind: way.kind,
+    score,
+    interval,
+    tokens_in: cost.tokensIn,
+    tokens_out: cost.tokensOut,
+    disk_bytes: cost.diskBytes,
   });
-  emit({
-    type: 'table',
-    title: 'Consistency: how alike the answer stays when the question is changed to',
-    columns: ['change', name],
-    rows: consistency.map((item) => [item.name, percent(item.agreement)]),
-  });
-}
-
-/** What both models find new in the test rows. */
-interface Losses {
-  readonly tuned: number;
-  readonly base: number;
-}
-
-async function measureLosses(
-  rows: readonly Row[],
-  models: Readonly<Record<Way['model'], LanguageModel>>,
-  { params, backend, emit }: Context,
-): Promise<Losses> {
-  const measure = async ({ model, encoder }: LanguageModel): Promise<number> => {
-    const { examples } = encodeLanguageRows(rows, encoder, params.context);
-    return measureLanguage(model, examples, backend === undefined ? {} : { backend });
-  };
-  emit({ type: 'progress', activity: 'measuring', done: 0 });
-  return { tuned: await measure(models.tuned), base: await measure(models.base) };
-}
-
-/** Everything that was found, as metrics.json has it. */
-const describeLosses = ({ tuned, base }: Losses) => ({
-  version: 1,
-  split: 'test',
-  loss: tuned,
-  perplexity: Math.exp(tuned),
-  base_loss: base,
-  base_perplexity: Math.exp(base),
-});
-
-function describeAnswers(own: Result, comparisons: readonly Comparison[], metric: Metric, verdict: string) {
   return {
     metric: metricNames[metric],
-    score: own.score,
-    interval: own.interval,
+    ...describe(own),
     exact_match: mean(own.scores.map(({ exactMatch }) => exactMatch)),
     f1: mean(own.scores.map(({ f1 }) => f1)),
     rouge_l: mean(own.scores.map(({ rougeL }) => rougeL)),
     questions: own.answers.length,
-    best_prompt: Math.max(...comparisons.map(({ score }) => score)),
-    verdict,
-    comparisons: comparisons.map(
-      ({ way, answers: _answers, scores: _scores, secondsPerAnswer: _seconds, ...rest }) => ({
-        name: way.name,
-        ...rest,
-      }),
-    ),
+    best_prompt: findBestPrompt([own, ...comparisons])?.score ?? null,
+    verdict: decision.text,
+    decision: { is_worth_it: decision.isWorthIt ?? null, best: decision.best, choice: decision.choice },
+    reasons,
+    comparisons: comparisons.map(({ paired, pValue, ...result }) => ({
+      ...describe(result),
+      gain: paired.gain,
+      gainInterval: paired.gainInterval,
+      pValue,
+      mended: paired.better,
+      broken: paired.worse,
+    })),
+    consistency: (own.consistency ?? []).map(({ name, values }) => ({ name, agreement: mean(values) })),
   };
+}
+
+/** What came out of the questions. */
+interface Found {
+  readonly own: Result;
+  readonly comparisons: readonly Comparison[];
+  /** The best tuned model. */
+  readonly tuned: Result | undefined;
+  readonly decision: Decision;
+  readonly reasons: readonly Reason[];
+}
+
+function tell(context: Context, found: Found, metric: Metric): void {
+  const { emit } = context;
+  const { own, comparisons, tuned, decision, reasons } = found;
+  const results = [own, ...comparisons];
+  const prompt = findBestPrompt(results);
+  emit({ type: 'finding', weight: 'headline', text: `${decision.text} ${describeScore(own, metric)}` });
+  for (const { text } of reasons) emit({ type: 'finding', text });
+  if (tuned !== undefined && prompt !== undefined)
+    emit({ type: 'finding', text: describeBreakEven(tuned, prompt) });
+  const points = (100 * smallestDetectable(own.answers.length)).toFixed(1);
+  emit({
+    type: 'finding',
+    text: `Differences below about ${points} points would not show on ${own.answers.length} questions. p: ${metric === 'exactMatch' ? 'exact McNemar test' : 'signs flipped at random'}, corrected by Holm. The cheapest way is the one with least to keep besides the base model, then with fewest tokens a request.`,
+  });
+  tellQuality(context, own, comparisons, metric);
+  tellCost(context, results, prompt);
+  tellConsistency(context, results);
 }
 
 function checkGate(own: Result, metric: Metric, { min_accuracy: least }: Context['params']): void {
@@ -179,45 +170,68 @@ function checkGate(own: Result, metric: Metric, { min_accuracy: least }: Context
   });
 }
 
-/** Tests a language model on sealed conversations or texts, beside prompts for the untuned one. */
-export async function testLanguage(rows: readonly Row[], openings: number, context: Context): Promise<void> {
-  const { params, inputs, outputs, seed, emit } = context;
-  const models = {
-    tuned: await openLanguageModel(inputs.trained),
-    base: await openLanguageModel(inputs.model),
+/** Answers in all ways, and judges. */
+async function judgeAll(
+  questions: readonly Question[],
+  trained: readonly Trained[],
+  { losses, metric }: { readonly losses: AllLosses; readonly metric: Metric },
+  context: Context,
+): Promise<Found> {
+  const { inputs, seed } = context;
+  const train = await (await readDataset(inputs.dataset)).rows('train');
+  const asked = await answerAll(
+    { trained, prompts: listPrompts(train, context) },
+    questions,
+    metric,
+    context,
+  );
+  const results = await addFeatures(asked, { train, questions, metric }, context);
+  const [own, ...others] = results;
+  if (own === undefined) throw new Error('Internal error: nobody answered.');
+  const tuned = findBest(results.filter(({ way }) => way.kind === 'tuned'));
+  const dir = trained.find(({ name }) => name === tuned?.way.name)?.dir;
+  const knowledge = dir === undefined ? undefined : judgeTexts(losses, dir, context);
+  return {
+    own,
+    comparisons: compare(own, others, seed),
+    tuned,
+    decision: decide(
+      results.map(({ way, values, cost }) => ({ name: way.name, kind: way.kind, values, cost })),
+      seed,
+    ),
+    reasons: judgeReasons({ results, tuned, knowledge }, seed),
   };
-  const losses = await measureLosses(rows, models, context);
+}
+
+/** Tests a language model on sealed conversations or texts, beside its rivals and prompts for the untuned one. */
+export async function testLanguage(rows: readonly Row[], openings: number, context: Context): Promise<void> {
+  const { params, inputs, outputs, emit, sharedDir } = context;
+  const trained = await listTrained([inputs.trained, ...(inputs.rivals ?? [])], sharedDir);
+  const losses = await measureAll(trained, rows, context);
   const write = (content: unknown): Promise<void> =>
     writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
-  const found = `Test perplexity ${Math.exp(losses.tuned).toFixed(2)}, of the untuned model ${Math.exp(losses.base).toFixed(2)}.`;
   tellOpenings(context, openings);
   const questions = questionsOf(rows).slice(0, params.max_questions);
   if (questions.length === 0) {
-    await write(describeLosses(losses));
-    emit({ type: 'finding', weight: 'headline', text: found });
+    const reason = judgeTexts(losses, inputs.trained, context);
+    await write({ ...describeLosses(losses, context), reasons: reason === undefined ? [] : [reason] });
+    tellLosses(trained, losses, context);
+    if (reason !== undefined) emit({ type: 'finding', text: reason.text });
     return;
   }
   const metric = chooseAnswerMetric(
     questions.map(({ expected }) => expected),
     params.metric,
   );
-  const ways = listWays(await (await readDataset(inputs.dataset)).rows('train'), context);
-  const dirs = { tuned: inputs.trained, base: inputs.model };
-  const { results, consistency } = await answerAll(ways, dirs, questions, metric, context);
-  const [own, ...rivals] = results;
-  if (own === undefined) throw new Error('Internal error: nobody answered.');
-  const comparisons = compare(own, rivals, metric, seed);
-  const verdict = formVerdict(own, comparisons, metric);
-  await write({
-    ...describeLosses(losses),
-    ...describeAnswers(own, comparisons, metric, verdict),
-    consistency,
-  });
+  const found = await judgeAll(questions, trained, { losses, metric }, context);
+  await write({ ...describeLosses(losses, context), ...describeAnswers(found, metric) });
+  const results = [found.own, ...found.comparisons];
   const lines = questions.map(({ row, expected }, at) => {
     const answers = results.map(({ way, answers: given }) => [way.name, given[at]?.text ?? ''] as const);
     return `${JSON.stringify({ id: row.id, expected, answers: Object.fromEntries(answers) })}\n`;
   });
   await writeFile(join(outputs.metrics, 'answers.jsonl'), lines.join(''));
-  tell(context, { own, comparisons, metric, verdict, consistency, found });
-  checkGate(own, metric, params);
+  tell(context, found, metric);
+  tellLosses(trained, losses, context);
+  checkGate(found.own, metric, params);
 }

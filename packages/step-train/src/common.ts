@@ -155,6 +155,11 @@ export class StartWatch<E extends EvaluationPoint> {
     const seconds = (performance.now() - this.#startMs) / 1000;
     return seconds / Math.max(1, iterations - (this.#start?.resumedFrom ?? 0));
   }
+
+  /** Seconds that all iterations take, those before a checkpoint included. */
+  secondsOf(iterations: number): number {
+    return iterations * this.secondsEach(iterations);
+  }
 }
 
 /** Fails when weights did not move as planned. */

@@ -6,6 +6,7 @@ import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
   describeMemory,
   encodeLanguageRows,
+  keepTrainingTime,
   openLanguageModel,
   readHparams,
   readStrategy,
@@ -190,6 +191,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     metricsOf,
     ...(rows.aside === undefined ? {} : { aside: rows.aside }),
   });
+  await keepTrainingTime(context.sharedDir, outputs.trained, watch.secondsOf(result.iterations));
   tellMemory(context, watch.predictedBytes);
   tell(context, strategy, result, watch.secondsEach(result.iterations));
 }

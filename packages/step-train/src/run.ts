@@ -34,6 +34,7 @@ import {
 } from './common.ts';
 import type { Context } from './common.ts';
 import { trainLanguage } from './language.ts';
+import { searchForPrompt } from './prompt.ts';
 
 /** What was trained, in brackets. */
 function describeTrained({ blocks, adapters }: Strategy): string {
@@ -114,6 +115,8 @@ async function readInputs({ inputs }: Pick<Context, 'inputs'>): Promise<{
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const dataset = await readDataset(context.inputs.dataset);
+  const strategy = await readStrategy(context.inputs.strategy);
+  if (strategy.method === 'prompt') return searchForPrompt(dataset, strategy, context);
   if (dataset.header.task !== 'classification') return trainLanguage(dataset, context);
   requireLabels(context);
   return trainOnLabels(dataset, context);

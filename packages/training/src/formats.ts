@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterSpec } from '@joyul/models';
+import type { Endpoint } from './language/prompt.ts';
 
 /** How a model is adapted. Only the first three change pretrained weights. */
 export type Method = 'full' | 'repurpose' | 'lora' | 'extract' | 'prompt';
@@ -15,6 +16,8 @@ export interface Strategy {
   readonly blocks: readonly string[];
   /** For `lora`: the adapters that are trained beside frozen weights. */
   readonly adapters?: AdapterSpec;
+  /** For `prompt`: who is asked in the place of the model. */
+  readonly endpoint?: Endpoint;
   readonly pooling: 'mean' | 'cls';
   /** In words. */
   readonly reason: string;
@@ -92,10 +95,26 @@ export interface Trial {
   readonly seconds: number;
 }
 
+/** The prompts that a search tries: every instruction with every number of examples. */
+export interface PromptSpace {
+  /** An empty one leaves what the conversation itself says. */
+  readonly instructions: readonly string[];
+  /** Numbers of similar examples before the question. */
+  readonly shots: readonly number[];
+  /** Validation questions that the last two are judged on. */
+  readonly questions: number;
+  /** Tokens of an answer at most. */
+  readonly maxNewTokens: number;
+  /** Tokens of a prompt with its answer at most. */
+  readonly context: number;
+}
+
 /** `hparams.json`. */
 export interface HparamsFile {
   readonly version: 1;
   readonly values: Hparams;
+  /** For `prompt`: what is tried. */
+  readonly prompts?: PromptSpace;
   readonly trials: readonly Trial[];
   readonly reason: string;
 }

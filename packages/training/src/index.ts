@@ -15,12 +15,31 @@ export type { StateOptions, StateReader, TrunkReport } from './trunk/trunk-state
 export { describeTrunk } from './trunk/describe-trunk.ts';
 export { Workshop } from './workshop.ts';
 export { defaultHparams, readHparams, readStrategy, writeHparams, writeStrategy } from './formats.ts';
-export type { Hparams, HparamsFile, Method, Strategy, StrategyAlternative, Trial } from './formats.ts';
+export type {
+  Hparams,
+  HparamsFile,
+  Method,
+  PromptSpace,
+  Strategy,
+  StrategyAlternative,
+  Trial,
+} from './formats.ts';
 export { answerQuestions, questionsOf } from './language/answer-rows.ts';
 export type { Answer, AnswerOptions, Question } from './language/answer-rows.ts';
-export { openAnswerer } from './language/answerer.ts';
+export { keepAnswers } from './language/answer-cache.ts';
+export type { AnswerCacheOptions } from './language/answer-cache.ts';
+export { planRounds, searchPrompts } from './language/prompt-search.ts';
+export type {
+  PromptRound,
+  PromptSearchOptions,
+  PromptSearchResult,
+  PromptTrial,
+} from './language/prompt-search.ts';
+export { openAnswerer, openEndpointAnswerer } from './language/answerer.ts';
 export type { Answerer, AnswererOptions } from './language/answerer.ts';
-export { makeAsk, readPrompt, writePrompt } from './language/prompt.ts';
+export { ChatEndpoint } from './language/chat-endpoint.ts';
+export type { ChatEndpointOptions, ChatReply } from './language/chat-endpoint.ts';
+export { makeAsk, promptRows, readPrompt, writePrompt } from './language/prompt.ts';
 export type { Ask, Endpoint, Prompt, PromptExample, PromptSettings } from './language/prompt.ts';
 export { openGenerator } from './language/generator.ts';
 export type { GenerateOptions, Generation, Generator, GeneratorOptions } from './language/generator.ts';
@@ -29,9 +48,14 @@ export { openLanguageModel } from './language/open-language-model.ts';
 export type { LanguageModel } from './language/open-language-model.ts';
 export { encodeLanguageRows } from './language/encode-language-rows.ts';
 export type { LanguageRows } from './language/encode-language-rows.ts';
-export { measureLanguage } from './language/measure-language.ts';
 export { measureRows } from './language/measure-rows.ts';
 export type { RowLoss } from './language/measure-rows.ts';
+export { meanLoss, measureLanguage, measureParts } from './language/measure-language.ts';
+export type { PartLoss } from './language/measure-language.ts';
+export { encodePrompts } from './language/prompt-features.ts';
+export type { PromptFeatures } from './language/prompt-features.ts';
+export { measurePrompted } from './language/measure-prompted.ts';
+export type { MeasuredRows } from './language/measure-prompted.ts';
 export { languageEntries, makeLanguageProgram } from './language/language-program.ts';
 export type { LanguageOptions, LanguageShape, LanguageUpdate } from './language/language-program.ts';
 export { padLanguageBatch } from './language/language-batch.ts';
@@ -61,5 +85,6 @@ export { trainClassifier } from './train-classifier.ts';
 export { balanceClasses, findCut } from './training-plan.ts';
 export { TrainingError } from './train-options.ts';
 export type { LoopOptions, LoopStart, TrainOptions, TrainResult, TrainingStart } from './train-options.ts';
-export { proveTrainability } from './trainability.ts';
+export { digestTraining, findTrainingTime, keepTrainingTime } from './training-time.ts';
+export { proveTrainability, proveUnchanged } from './trainability.ts';
 export type { EffectiveChange, TensorProof, Trainability } from './trainability.ts';

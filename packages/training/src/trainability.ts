@@ -1,4 +1,4 @@
-import type { NamedTensor } from '@joyul/models';
+import type { ModelFolder, NamedTensor } from '@joyul/models';
 import { blockOf, isAdapterName } from '@joyul/models';
 import { digestWeights } from './weight-digests.ts';
 
@@ -95,5 +95,28 @@ export function proveTrainability(
     violations,
     tensors,
     ...(effective === undefined ? {} : { effective }),
+  };
+}
+
+/**
+ * Proves that a model is the one that was started from, a tensor at a time. Without models there is nothing to be proven:
+ * they answer from somewhere else.
+ */
+export async function proveUnchanged(
+  before: Pick<ModelFolder, 'tensors'> | undefined,
+  after: Pick<ModelFolder, 'tensors'> | undefined,
+): Promise<Trainability> {
+  const proofs: Trainability[] = [];
+  for (const [name, { shape, readData }] of before?.tensors ?? []) {
+    const then = new Map([[name, { name, shape, data: await readData() }]]);
+    const now = await after?.tensors.get(name)?.readData();
+    const found = new Map(now === undefined ? [] : [[name, { name, shape, data: now }] as const]);
+    proofs.push(proveTrainability(then, found, () => false));
+  }
+  return {
+    ...proveTrainability(new Map(), new Map(), () => false),
+    totalWeights: proofs.reduce((sum, proof) => sum + proof.totalWeights, 0),
+    violations: proofs.flatMap(({ violations }) => violations),
+    tensors: proofs.flatMap(({ tensors }) => tensors),
   };
 }

@@ -1,4 +1,5 @@
 import type { ChatMessage, LanguageEncoder, Row } from '@joyul/data';
+import type { Sampling } from './choose-token.ts';
 import type { Generation, Generator } from './generator.ts';
 
 /** A row's question and what is expected for it: the last turn of the assistant and all before it. */
@@ -21,6 +22,8 @@ export interface AnswerOptions {
   readonly maxNewTokens: number;
   /** Turns a question into what the model is asked; the default is the question itself. */
   readonly ask?: (question: Question) => readonly ChatMessage[];
+  /** How tokens are drawn; the default takes the likeliest. */
+  readonly sampling?: Sampling;
   readonly onProgress?: (done: number) => void;
 }
 
@@ -40,21 +43,27 @@ export function questionsOf(rows: readonly Row[]): readonly Question[] {
 const atOnce = 64;
 
 /**
- * Answers questions greedily. Prompts that leave no room for an answer lose their beginning: what is asked stands at
+ * Answers questions, greedily where nothing else is said. Prompts that leave no room for an answer lose their
+ * beginning: what is asked stands at
  * the end.
  */
 export async function answerQuestions(
   generator: Generator,
   encoder: LanguageEncoder,
   questions: readonly Question[],
-  { maxNewTokens, ask = ({ messages }) => messages, onProgress }: AnswerOptions,
+  { maxNewTokens, ask = ({ messages }) => messages, sampling = {}, onProgress }: AnswerOptions,
 ): Promise<readonly Answer[]> {
   const room = Math.max(1, generator.context - maxNewTokens);
   const answers: Answer[] = [];
   for (let from = 0; from < questions.length; from += atOnce) {
     const part = questions.slice(from, from + atOnce);
     const prompts = part.map((question) => encoder.encodePrompt(ask(question)).slice(-room));
-    const generations = await generator.generate(prompts, { maxNewTokens, stopIds: [encoder.endId] });
+    const generations = await generator.generate(prompts, {
+      ...sampling,
+      seed: (sampling.seed ?? 0) + from,
+      maxNewTokens,
+      stopIds: [encoder.endId],
+    });
     for (const [index, question] of part.entries()) {
       const { ids = [], ending = 'length' } = generations[index] ?? {};
       answers.push({

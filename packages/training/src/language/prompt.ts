@@ -1,8 +1,9 @@
 /** What a model is asked: an instruction and similar examples around a question, and the file that keeps them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChatMessage } from '@joyul/data';
+import type { ChatMessage, Row } from '@joyul/data';
 import { SimilarTexts } from '@joyul/metrics';
+import { questionsOf } from './answer-rows.ts';
 import type { Question } from './answer-rows.ts';
 
 /** A question with its answer, to be shown before another question. */
@@ -64,6 +65,15 @@ export function makeAsk(
     });
     return instruct([...messages.filter(isSystem), ...shown, ...messages.filter(isTurn)], instruction);
   };
+}
+
+/** Rows as they are asked by a prompt; only the answer to their last question counts as said. */
+export function promptRows(rows: readonly Row[], prompt: Prompt): readonly Row[] {
+  const ask = makeAsk(prompt, prompt.examples);
+  return questionsOf(rows).map(({ row, messages, expected }): Row => {
+    const read = ask({ messages }).map((message): ChatMessage => ({ ...message, weight: 0 }));
+    return { ...row, messages: [...read, { role: 'assistant', content: expected }] };
+  });
 }
 
 const promptFile = 'prompt.json';

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tensor } from '@joyul/compute';
-import type { ModelFolder, NamedTensor, Pooling } from '@joyul/models';
+import type { ModelFolder, NamedTensor } from '@joyul/models';
 import type { TrunkOptions, TrunkText } from './run-trunk.ts';
 import { runTrunk } from './run-trunk.ts';
 import { digestText, makeTrunkKey } from './trunk-key.ts';
-import type { TrunkModel } from './trunk-model.ts';
+import type { FeaturePooling, TrunkModel } from './trunk-model.ts';
 import { poolStates, trunkOf } from './trunk-model.ts';
 import { TrunkStore } from './trunk-store.ts';
 
@@ -22,7 +22,7 @@ export interface Features {
 /** Settings of {@link encodeFeatures}. */
 export interface FeatureOptions extends TrunkOptions {
   readonly layers: readonly number[];
-  readonly pooling: Pooling;
+  readonly pooling: FeaturePooling;
   /** Absent means the model's own. */
   readonly weights?: ReadonlyMap<string, NamedTensor>;
   /** The folder that projects share between steps and runs; absent: nothing is kept. */

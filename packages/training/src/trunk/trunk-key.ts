@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Program, chooseBackend, loadBinding } from '@joyul/compute';
 import type { Backend } from '@joyul/plugin-api';
-import type { NamedTensor, Pooling } from '@joyul/models';
+import type { NamedTensor } from '@joyul/models';
 import { digestWeights } from '../weight-digests.ts';
-import type { TrunkModel } from './trunk-model.ts';
+import type { FeaturePooling, TrunkModel } from './trunk-model.ts';
 
 /** How numbers are stored: `float16` takes half the bytes, `float32` keeps every bit. */
 export type StateType = 'float16' | 'float32';
 
 /** What is kept of a text after some layers: the states of all its tokens, or one pooled vector. */
-export type StateKind = 'tokens' | Pooling;
+export type StateKind = 'tokens' | FeaturePooling;
 
 /** What decides states, besides the text. */
 export interface KeyParts {

@@ -1,4 +1,4 @@
-import { maskedMean, reshape, slice } from '@joyul/compute';
+import { concat, constant, maskedMean, reshape, slice, sub } from '@joyul/compute';
 import type { Program, Tensor, Variable } from '@joyul/compute';
 import type { JsonValue } from '@joyul/plugin-api';
 import { Bert, Llama, attentionBias } from '@joyul/models';
@@ -80,15 +80,21 @@ export function llamaTrunk(config: LlamaConfig): TrunkModel {
 export const trunkOf = (model: ModelFolder): TrunkModel =>
   model.architecture === 'bert' ? bertTrunk(model.config) : llamaTrunk(model.config);
 
+/** How the states of a text's tokens become one: their mean, the first, or the last, which alone has seen all in a decoder. */
+export type FeaturePooling = Pooling | 'last';
+
+/** 1 at the last token of each text and 0 elsewhere, from the mask [batch, time] of texts that begin at 0. */
+function markLast(mask: Tensor, { batch, time }: BatchShape): Tensor {
+  const end = constant(new Float32Array(batch), [batch, 1]);
+  return sub(mask, concat([slice(mask, [0, 1], [batch, time - 1]), end], 1));
+}
+
 /** Features [batch, hidden] of token states [batch·time, hidden]. */
-export function poolStates(
-  states: Tensor,
-  mask: Tensor,
-  { batch, time }: BatchShape,
-  pooling: Pooling,
-): Tensor {
+export function poolStates(states: Tensor, mask: Tensor, shape: BatchShape, pooling: FeaturePooling): Tensor {
+  const { batch, time } = shape;
   const width = states.shape[1] ?? 1;
   const grouped = reshape(states, [batch, time, width]);
   if (pooling === 'mean') return maskedMean(grouped, mask);
+  if (pooling === 'last') return maskedMean(grouped, markLast(mask, shape));
   return reshape(slice(grouped, [0, 0, 0], [batch, 1, width]), [batch, width]);
 }

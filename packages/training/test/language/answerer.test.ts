@@ -4,9 +4,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   answerQuestions,
   makeAsk,
+  measurePrompted,
   openAnswerer,
   openGenerator,
   openLanguageModel,
+  promptRows,
   questionsOf,
   readPrompt,
   writePrompt,
@@ -103,4 +105,30 @@ test("what is asked is changed before the folder's own prompt is put around it",
     ask: () => ask({ messages: [{ role: 'user', content: 'blue sea' }] }),
   });
   expect(changed?.text).toBe(direct?.text);
+});
+
+test('a prompted model is measured on the answers alone, with the prompt around the questions', async () => {
+  const rows = questions.map(({ row }) => row);
+  const asked = promptRows(rows, { version: 1, instruction: 'Sort.', shots: 1, examples });
+  expect(asked[0]?.messages?.map(({ content, weight }) => [content, weight])).toEqual([
+    ['Sort.', 0],
+    ['green apple', 0],
+    ['fruit', 0],
+    ['red apple', 0],
+    ['fruit', undefined],
+  ]);
+  const prompted = await measurePrompted(dirOf('prompted'), rows, { maxLength: 128 });
+  const same = await measurePrompted(dirOf('bare'), asked, { maxLength: 128 });
+  const bare = await measurePrompted(dirOf('bare'), rows, { maxLength: 128 });
+  expect(prompted?.loss).toBeCloseTo(same?.loss ?? 0, 4);
+  expect(prompted?.loss).not.toBeCloseTo(bare?.loss ?? 0, 2);
+  expect(prompted?.targets).toBe(bare?.targets);
+});
+
+test('too long a prompt loses its beginning before it is measured, not its answer', async () => {
+  const rows = questions.map(({ row }) => row);
+  const cut = await measurePrompted(dirOf('prompted'), rows, { maxLength: 16 });
+  const whole = await measurePrompted(dirOf('prompted'), rows, { maxLength: 128 });
+  expect(cut?.targets).toBe(whole?.targets);
+  expect(Number.isFinite(cut?.loss)).toBe(true);
 });

@@ -1,0 +1,29 @@
+/** Two ways on the same questions. */
+import { makeRandom } from '@joyul/data';
+import { comparePaired as comparePairedValues } from '@joyul/metrics';
+import type { PairedComparison } from '@joyul/metrics';
+
+/** The mean; 0 of nothing. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+/** A difference is no chance below this. */
+export const level = 0.05;
+
+/** Compares two ways by their values on each question; the same seed gives the same interval and probability. */
+export const comparePaired = (
+  first: readonly number[],
+  second: readonly number[],
+  seed: number,
+): PairedComparison =>
+  comparePairedValues(first, second, {
+    makeRandom: () => makeRandom(seed),
+    isRightOrWrong: [...first, ...second].every((value) => value === 0 || value === 1),
+  });
+
+/** A share in words. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** A probability in words. */
+export const formatP = (pValue: number): string =>
+  pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toPrecision(2)}`;
