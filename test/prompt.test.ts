@@ -114,7 +114,7 @@ describe('a prompt for a model on this machine', () => {
       '["the data","Answer with one of these and nothing else: even, odd."]',
     );
     expect(findingsOf(trained, 'train')).toContain('Digests of 20 tensors prove that nothing moved.');
-    expect(findingsOf(trained, 'train')).toContain('240 answers were compared.');
+    expect(findingsOf(trained, 'train')).toContain('176 answers were compared.');
     expect(findingsOf(result, 'evaluate')).toMatch(/perplexity [\d.]+ on \d+ tokens\. Of 10 answers/);
     expect(findingsOf(result, 'test')).toContain('untuned, the bare question');
     expect(findingsOf(result, 'deploy')).toMatch(

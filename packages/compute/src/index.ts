@@ -29,4 +29,4 @@ export type { ChosenPrecision } from './precision.ts';
 export { compilesFunctions } from './probe.ts';
 export { Program } from './program.ts';
 export type { Entry, EntryBuilder, Update } from './program.ts';
-export type { Feeds, Session, VariableValues } from './session.ts';
+export type { Feeds, Session, VariableValue, VariableValues } from './session.ts';

@@ -4,22 +4,25 @@ import type { TensorData } from './ir.ts';
 /** Values by name, for the inputs of an entry; a number stands for a scalar. */
 export type Feeds = Readonly<Record<string, TensorData | number>>;
 
+/** A variable's numbers; 0 stands for zeros everywhere, which are made where the variable is. */
+export type VariableValue = Float32Array | 0;
+
 /** Values of variables: by name, or one after the other, so that not all have to be in memory at once. */
 export type VariableValues =
-  | Readonly<Record<string, Float32Array>>
-  | Iterable<readonly [name: string, data: Float32Array]>
-  | AsyncIterable<readonly [name: string, data: Float32Array]>;
+  | Readonly<Record<string, VariableValue>>
+  | Iterable<readonly [name: string, value: VariableValue]>
+  | AsyncIterable<readonly [name: string, value: VariableValue]>;
 
 /** The values one after the other. */
 export function eachValue(
   values: VariableValues,
-): Iterable<readonly [string, Float32Array]> | AsyncIterable<readonly [string, Float32Array]> {
+): Iterable<readonly [string, VariableValue]> | AsyncIterable<readonly [string, VariableValue]> {
   return isIterable(values) ? values : Object.entries(values);
 }
 
 const isIterable = (
   values: VariableValues,
-): values is Exclude<VariableValues, Record<string, Float32Array>> =>
+): values is Exclude<VariableValues, Record<string, VariableValue>> =>
   Symbol.iterator in values || Symbol.asyncIterator in values;
 
 /** A program with its variables, ready to run; one call at a time. */

@@ -87,6 +87,7 @@ test('every function that makes operations is in a case with gradients, or known
     'oneHot',
     'packHalf',
     'paddingBias',
+    'randomUniform',
     'resizeBilinear',
     'unpackHalf',
     'updateSlice',

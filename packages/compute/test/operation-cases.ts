@@ -7,6 +7,7 @@ const {
   addResidual,
   argMax,
   attention,
+  attentionWith,
   avgPool,
   batchMatMul,
   batchNorm,
@@ -20,6 +21,7 @@ const {
   countCorrect,
   depthwiseConv2d,
   div,
+  dropout,
   equal,
   erf,
   exp,
@@ -61,6 +63,7 @@ const {
   packHalf,
   paddingBias,
   pow,
+  randomUniform,
   relu,
   relu6,
   reshape,
@@ -111,6 +114,7 @@ const one = (f: (x: Tensor) => Tensor) => (x?: Tensor) => f(x as Tensor); // Eac
 const two = (f: (x: Tensor, y: Tensor) => Tensor) => (x?: Tensor, y?: Tensor) => f(x as Tensor, y as Tensor);
 const three = (f: (x: Tensor, y: Tensor, z: Tensor) => Tensor) => (x?: Tensor, y?: Tensor, z?: Tensor) =>
   f(x as Tensor, y as Tensor, z as Tensor);
+const seedOf = (first: number, second: number): Tensor => constant([first, second], [2], 'int32');
 const ids = constant([2, 0, 2, 1], [4], 'int32');
 const labels = constant([1, 0, -100], [3], 'int32');
 /** The same numbers around 0, so that sums stay small. */
@@ -297,6 +301,18 @@ export const differentiableCases: readonly Case[] = [
     ],
     three((q, k, v) => square(attention(q, k, v, constant([0, 0, -1], [1, 1, 1, 3])))),
   ],
+  ['dropout', [[4, 5]], one((x) => square(dropout(x, { rate: 0.4, seed: seedOf(3, -7) })))],
+  [
+    'attention with dropout',
+    [
+      [1, 4, 3, 2],
+      [1, 2, 3, 2],
+      [1, 2, 3, 2],
+    ],
+    three((q, k, v) =>
+      square(attentionWith(q, k, v, { bias: causalBias(3), dropout: { rate: 0.3, seed: seedOf(1, 2) } })),
+    ),
+  ],
   [
     'attention, heads in groups, causal',
     [
@@ -417,6 +433,8 @@ export const forwardCases: readonly Case[] = [
   ['MaxPoolGrad where elements are equal', [[1, 4, 4, 1]], one(gradientOfEqualElements)],
   ['stopGradient', [[4]], one((x) => gradients(sum(mul(x, stopGradient(x))), [x])[0] ?? x)],
   ['Bitcast of pairs of float16, and back', [[3, 4]], one((x) => unpackHalf(packHalf(x)))],
+  ['StatelessRandomUniform', [[3, 7]], one((x) => add(x, randomUniform([3, 7], seedOf(2 ** 31 - 1, 5))))],
+  ['dropout in one pass', [[400, 400]], one((x) => dropout(x, { rate: 0.1, seed: seedOf(1, 0) }))],
   ['Equal', [[6], [6]], compared(equal)],
   ['NotEqual', [[6], [6]], compared(notEqual)],
   ['Greater', [[6], [6]], compared(greater)],

@@ -81,8 +81,8 @@ async function withSession<T>(
   const session = await createSession(program, { backend });
   await session.write({
     w: Float32Array.of(0.5, -0.5),
-    'w/m': new Float32Array(2),
-    'w/v': new Float32Array(2),
+    'w/m': 0,
+    'w/v': 0,
   });
   try {
     return await use(session);
@@ -112,6 +112,23 @@ describe.each(backends)('on %s', (backend) => {
       async (session) => (await session.run('train', feeds(1)))['norm']?.[0],
     );
     expect(norm).toBeCloseTo(Math.hypot(-1 * 1.5 + -0.5 * 3, -1.5 * 2 + -0.5 * 4), 4);
+  });
+
+  test.skipIf(isMissing)(`0 stands for zeros everywhere, beside other values${title}`, async () => {
+    const found = await withSession(makeRegression(), backend, async (session) => {
+      await session.run('train', feeds(1));
+      await session.write([
+        ['w/m', 0],
+        ['w', Float32Array.of(3, 4)],
+        ['w/v', 0],
+      ]);
+      return session.read(['w', 'w/m', 'w/v']);
+    });
+    expect(found).toEqual({
+      w: Float32Array.of(3, 4),
+      'w/m': new Float32Array(2),
+      'w/v': new Float32Array(2),
+    });
   });
 
   test.skipIf(isMissing)(`a thousand iterations leave no tensors behind${title}`, async () => {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { decodeEntities } from './readers/html.ts';
-import type { RawRow } from './row.ts';
 
 /** How texts are made even. */
 export interface CleanOptions {
@@ -43,19 +42,6 @@ export function idOf(text: string, label: string | undefined): string {
 /** Why a row was not kept. */
 export type DropReason = 'empty' | 'too short' | 'duplicate';
 
-/** Rows that were kept and those that were not, with the reason. */
-export interface CleanResult {
-  readonly rows: readonly RawRow[];
-  readonly dropped: readonly {
-    readonly row: RawRow;
-    readonly reason: DropReason;
-    /** The row that a duplicate repeats. */
-    readonly first?: RawRow;
-  }[];
-  /** Texts that have two labels: each pair of places. */
-  readonly conflicts: readonly { readonly first: RawRow; readonly second: RawRow }[];
-}
-
 /** Cuts to a length without cutting a character in two. */
 function cutText(text: string, length: number | undefined): string {
   if (length === undefined || text.length <= length) return text;
@@ -63,47 +49,12 @@ function cutText(text: string, length: number | undefined): string {
   return text.slice(0, isHalf ? length - 1 : length);
 }
 
-const splitRank = (row: RawRow): number => (row.split === 'test' ? 2 : row.split === 'validation' ? 1 : 0);
-
-/**
- * Cleans texts, drops empty ones, and keeps one of each set of exact duplicates: the first, or the one in a
- * split that judges, so that what is left for training repeats nothing that is tested.
- */
-export function cleanRows(
-  rows: readonly RawRow[],
-  options: CleanOptions & { readonly deduplicate: boolean },
-): CleanResult {
-  const dropped: { row: RawRow; reason: DropReason; first?: RawRow }[] = [];
-  const conflicts: { first: RawRow; second: RawRow }[] = [];
-  const kept = new Set<RawRow>();
-  const seen = new Map<string, RawRow[]>();
-  for (const raw of rows) {
-    const decoded = options.htmlEntities === true ? decodeEntities(raw.text) : raw.text;
-    const text = cutText(cleanText(decoded), options.maxCharacters);
-    if (text === '') {
-      dropped.push({ row: raw, reason: 'empty' });
-      continue;
-    }
-    if (text.length < (options.minCharacters ?? 1)) {
-      dropped.push({ row: raw, reason: 'too short' });
-      continue;
-    }
-    const row = { ...raw, text };
-    const key = duplicateKey(text) || text;
-    const others = seen.get(key) ?? [];
-    const twin = others.find((other) => other.label === row.label);
-    const other = others[0];
-    if (twin === undefined && other !== undefined) conflicts.push({ first: other, second: row });
-    if (twin !== undefined && options.deduplicate) {
-      const [stays, goes] = splitRank(row) > splitRank(twin) ? [row, twin] : [twin, row];
-      kept.delete(goes);
-      kept.add(stays);
-      dropped.push({ row: goes, reason: 'duplicate', first: stays });
-      seen.set(key, [...others.filter((item) => item !== goes && item !== stays), stays]);
-    } else {
-      kept.add(row);
-      seen.set(key, [...others, row]);
-    }
-  }
-  return { rows: [...kept], dropped, conflicts };
+/** A text made even, or why its row is not kept. */
+export function cleanRowText(
+  given: string,
+  { htmlEntities = false, maxCharacters, minCharacters = 1 }: CleanOptions,
+): { readonly text: string } | { readonly reason: 'empty' | 'too short' } {
+  const text = cutText(cleanText(htmlEntities ? decodeEntities(given) : given), maxCharacters);
+  if (text === '') return { reason: 'empty' };
+  return text.length < minCharacters ? { reason: 'too short' } : { text };
 }

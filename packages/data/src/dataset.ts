@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Row } from './row.ts';
 
 /** The splits that a data-set artifact can hold; the test split is an artifact of its own. */
@@ -64,31 +66,59 @@ async function collect(file: string, expected: number): Promise<readonly Row[]> 
   return rows;
 }
 
-const formatRows = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const atOnce = 1 << 20;
 
-/** The sha256 of rows by split, in code-unit order of the splits. */
-export function digestRows(splits: Readonly<Record<string, readonly Row[]>>): string {
+/** Rows as lines of JSON, in pieces of about a megabyte. */
+async function* formatRows(rows: AsyncIterable<Row> | Iterable<Row>): AsyncGenerator<Buffer> {
+  let lines: string[] = [];
+  let size = 0;
+  for await (const row of rows) {
+    const line = `${JSON.stringify(row)}\n`;
+    lines.push(line);
+    size += line.length;
+    if (size < atOnce) continue;
+    yield Buffer.from(lines.join(''));
+    [lines, size] = [[], 0];
+  }
+  yield Buffer.from(lines.join(''));
+}
+
+/** Writes the rows of a split into an artifact's folder as they come: train, validation, unlabelled or test. */
+export async function writeRows(
+  dir: string,
+  split: DatasetSplit | 'test',
+  rows: AsyncIterable<Row> | Iterable<Row>,
+): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await pipeline(Readable.from(formatRows(rows)), createWriteStream(join(dir, `${split}.jsonl`)));
+}
+
+async function digestFile(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of Object.keys(splits).sort())
-    hash.update(`${name}\0`).update(formatRows(splits[name] ?? []));
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // No encoding is set.
   return hash.digest('hex');
 }
 
-/** Writes a data-set artifact. */
-export async function writeDataset(
-  dir: string,
-  header: DatasetHeader,
-  splits: Readonly<Partial<Record<DatasetSplit, readonly Row[]>>>,
-): Promise<void> {
+/** The sha256 of what `writeRows` wrote, by split in code-unit order; each split with the folder that it is in. */
+export async function digestRows(splits: Readonly<Record<string, string>>): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(splits).sort()) {
+    hash.update(`${name}\0`);
+    for await (const chunk of createReadStream(join(splits[name] ?? '', `${name}.jsonl`)))
+      hash.update(chunk as Buffer); // No encoding is set.
+  }
+  return hash.digest('hex');
+}
+
+/** Makes a data-set artifact of a folder whose rows are written. */
+export async function writeHeader(dir: string, header: DatasetHeader): Promise<void> {
   await mkdir(dir, { recursive: true });
-  for (const [name, rows] of Object.entries(splits))
-    await writeFile(join(dir, `${name}.jsonl`), formatRows(rows));
   await writeFile(join(dir, headerFile), `${JSON.stringify(header, null, 2)}\n`);
 }
 
 /** Opens a data-set artifact. */
 export async function readDataset(dir: string): Promise<Dataset> {
-  const header = JSON.parse(await readFile(join(dir, headerFile), 'utf8')) as DatasetHeader; // Written by writeDataset.
+  const header = JSON.parse(await readFile(join(dir, headerFile), 'utf8')) as DatasetHeader; // Written by writeHeader.
   const rows = async (split: DatasetSplit): Promise<readonly Row[]> => {
     const count = header.splits[split];
     return count === undefined ? [] : collect(join(dir, `${split}.jsonl`), count);
@@ -96,32 +126,22 @@ export async function readDataset(dir: string): Promise<Dataset> {
   return { dir, header, rows };
 }
 
-/** Writes the sealed test split: an artifact that only a test step takes. */
-export async function writeTestSplit(
-  dir: string,
-  header: DatasetHeader,
-  rows: readonly Row[],
-): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, testFile), formatRows(rows));
-  const digest = createHash('sha256').update(formatRows(rows)).digest('hex');
-  await writeFile(join(dir, 'test.json'), `${JSON.stringify({ ...header, rowsDigest: digest }, null, 2)}\n`);
+/** Seals a test split whose rows are written: an artifact that only a test step takes. */
+export async function sealTestSplit(dir: string, header: DatasetHeader): Promise<void> {
+  const rowsDigest = await digestFile(join(dir, testFile));
+  await writeFile(join(dir, 'test.json'), `${JSON.stringify({ ...header, rowsDigest }, null, 2)}\n`);
 }
 
 /** Opens the sealed test split; its rows must be those that were sealed. */
 export async function readTestSplit(
   dir: string,
 ): Promise<{ readonly header: DatasetHeader; readonly rows: readonly Row[] }> {
-  // Written by writeTestSplit.
+  // Written by sealTestSplit.
   const header = JSON.parse(await readFile(join(dir, 'test.json'), 'utf8')) as DatasetHeader & {
     readonly rowsDigest?: string;
   };
-  const content = await readFile(join(dir, testFile), 'utf8');
-  const digest = createHash('sha256').update(content).digest('hex');
-  if (header.rowsDigest !== undefined && digest !== header.rowsDigest)
-    throw new Error(
-      `${join(dir, testFile)} is not what was sealed: its digest differs from that in test.json.`,
-    );
-  const lines = content.split('\n').filter((line) => line !== '');
-  return { header, rows: lines.map((line) => JSON.parse(line) as Row) }; // Written by writeRows.
+  const file = join(dir, testFile);
+  if (header.rowsDigest !== undefined && (await digestFile(file)) !== header.rowsDigest)
+    throw new Error(`${file} is not what was sealed: its digest differs from that in test.json.`);
+  return { header, rows: await Array.fromAsync(readRows(file)) };
 }

@@ -17,11 +17,20 @@ export const sealedKeyOf = (asked: string): string =>
     .digest('hex')
     .slice(0, 32);
 
-/** Writes into a data-set artifact what the sealed test rows ask, as digests: enough to keep others from repeating them. */
-export async function writeSealedKeys(dir: string, keys: Iterable<string>): Promise<void> {
-  const content = { version: 1, keys: [...new Set(keys)].sort() };
-  await writeFile(join(dir, keysFile), `${JSON.stringify(content)}\n`);
+async function writeKeys(dir: string, keys: ReadonlySet<string>): Promise<void> {
+  await writeFile(join(dir, keysFile), `${JSON.stringify({ version: 1, keys: [...keys].sort() })}\n`);
 }
+
+/** Writes into a data-set artifact what the sealed test rows ask, as digests: enough to keep others from repeating them. */
+export async function writeSealedKeys(dir: string, test: AsyncIterable<Row>): Promise<void> {
+  const keys = new Set<string>();
+  for await (const row of test) keys.add(sealedKeyOf(askedOf(row)));
+  await writeKeys(dir, keys);
+}
+
+/** Writes into a data-set artifact what it does for another one that was made of it. */
+export const copySealedKeys = async (from: string, to: string): Promise<void> =>
+  writeKeys(to, await readSealedKeys(from));
 
 /** The digests of what sealed test rows ask; empty for a data set of an older version. */
 export async function readSealedKeys(dir: string): Promise<ReadonlySet<string>> {

@@ -9,7 +9,7 @@ export interface SplitItem {
   /** The class to keep in proportion. */
   readonly label: string;
   /** Items of one group stay together. */
-  readonly group: string;
+  readonly group: string | number;
 }
 
 export type SplitName = 'train' | 'validation' | 'test';
@@ -50,16 +50,23 @@ export function splitItems(
   shares: SplitShares,
   seed: number,
 ): readonly SplitName[] {
-  const groups = new Map<string, number[]>();
+  const groups = new Map<string | number, number | number[]>();
   items.forEach((item, index) => {
     const members = groups.get(item.group);
-    if (members === undefined) groups.set(item.group, [index]);
+    // Most groups are one item: a list for each would need more memory than the items.
+    if (members === undefined) groups.set(item.group, index);
+    else if (typeof members === 'number') groups.set(item.group, [members, index]);
     else members.push(index);
   });
-  const byLabel = new Map<string, (readonly number[])[]>();
+  const byLabel = new Map<string, Group[]>();
   for (const members of groups.values()) {
-    const label = mostFrequent(members.map((index) => items[index]?.label ?? ''));
-    byLabel.set(label, [...(byLabel.get(label) ?? []), members]);
+    const label =
+      typeof members === 'number'
+        ? (items[members]?.label ?? '')
+        : mostFrequent(members.map((index) => items[index]?.label ?? ''));
+    const known = byLabel.get(label);
+    if (known === undefined) byLabel.set(label, [members]);
+    else known.push(members);
   }
   const result = items.map((): SplitName => 'train');
   const random = makeRandom(seed);
@@ -69,6 +76,11 @@ export function splitItems(
   return result;
 }
 
+/** The index of a group's only item, or of all its items. */
+type Group = number | readonly number[];
+
+const sizeOf = (group: Group): number => (typeof group === 'number' ? 1 : group.length);
+
 function mostFrequent(labels: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -77,12 +89,8 @@ function mostFrequent(labels: readonly string[]): string {
   return best.label;
 }
 
-function assignGroups(
-  groups: readonly (readonly number[])[],
-  shares: SplitShares,
-  result: SplitName[],
-): void {
-  const total = groups.reduce((sum, members) => sum + members.length, 0);
+function assignGroups(groups: readonly Group[], shares: SplitShares, result: SplitName[]): void {
+  const total = groups.reduce<number>((sum, members) => sum + sizeOf(members), 0);
   const wanted: [SplitName, number][] = [
     ['test', Math.round(total * shares.test)],
     ['validation', Math.round(total * shares.validation)],
@@ -93,8 +101,8 @@ function assignGroups(
       item[1] = 1;
   const missing = new Map(wanted);
   for (const members of groups) {
-    const [name] = wanted.find(([split]) => (missing.get(split) ?? 0) >= members.length) ?? ['train'];
-    missing.set(name, (missing.get(name) ?? 0) - members.length);
-    for (const index of members) result[index] = name;
+    const [name] = wanted.find(([split]) => (missing.get(split) ?? 0) >= sizeOf(members)) ?? ['train'];
+    missing.set(name, (missing.get(name) ?? 0) - sizeOf(members));
+    for (const index of typeof members === 'number' ? [members] : members) result[index] = name;
   }
 }

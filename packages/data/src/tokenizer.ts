@@ -20,6 +20,10 @@ export interface Tokenizer {
   readonly padId: number;
   /** The token that ends a text or a reply; absent where the model has none. */
   readonly endId: number | undefined;
+  /** The token that stands for a masked word; absent where the model has none. */
+  readonly maskId: number | undefined;
+  /** Tokens that are no words, such as those around a text. */
+  readonly specialIds: ReadonlySet<number>;
   /** Tokens that the model puts before every text. */
   readonly firstIds: readonly number[];
   encode(text: string, maxLength: number): EncodedText;
@@ -61,6 +65,12 @@ function findAdded(inner: HuggingFaceTokenizer): {
   return { before: whole.slice(0, before), after: whole.slice(before + plain.length) };
 }
 
+/** The ids that tokenizer.json marks as special. */
+function findSpecial(json: Readonly<Record<string, unknown>>): ReadonlySet<number> {
+  const tokens = (json['added_tokens'] ?? []) as readonly { id: number; special?: boolean }[]; // Hugging Face's format.
+  return new Set(tokens.filter(({ special }) => special === true).map(({ id }) => id));
+}
+
 /** True where the tokenizer makes text lower case. */
 function isLowercasing(json: Record<string, unknown>): boolean {
   return /"type":"Lowercase"|"lowercase":true/.test(JSON.stringify(json['normalizer'] ?? null));
@@ -87,6 +97,7 @@ type SpecialToken = string | { readonly content: string };
 interface TokenizerConfig {
   readonly pad_token?: SpecialToken;
   readonly eos_token?: SpecialToken;
+  readonly mask_token?: SpecialToken;
 }
 
 /** Opens the tokenizer in a model folder, or one whose files are in memory, by name. */
@@ -111,6 +122,8 @@ export async function openTokenizer(from: string | ReadonlyMap<string, string>):
     digest: createHash('sha256').update(content).update('\0').update(settings).digest('hex'),
     padId: idOf(config.pad_token ?? '[PAD]') ?? 0,
     endId: idOf(config.eos_token),
+    maskId: idOf(config.mask_token ?? '[MASK]'),
+    specialIds: findSpecial(json),
     firstIds: added.before,
     encode(text, maxLength) {
       if (maxLength <= added.before.length + added.after.length)

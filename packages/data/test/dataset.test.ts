@@ -7,8 +7,9 @@ import {
   readDataset,
   readRows,
   readTestSplit,
-  writeDataset,
-  writeTestSplit,
+  sealTestSplit,
+  writeHeader,
+  writeRows,
 } from '../src/index.ts';
 import type { DatasetHeader, Row } from '../src/index.ts';
 
@@ -35,7 +36,8 @@ async function withFolder(work: (dir: string) => Promise<void>): Promise<void> {
 
 test('a data set comes back as it was written; a split that is not there is empty', async () => {
   await withFolder(async (dir) => {
-    await writeDataset(dir, header, { train: rows });
+    await writeRows(dir, 'train', rows);
+    await writeHeader(dir, header);
     const dataset = await readDataset(dir);
     expect(dataset.header).toEqual(header);
     expect(await dataset.rows('train')).toEqual(rows);
@@ -46,7 +48,8 @@ test('a data set comes back as it was written; a split that is not there is empt
 
 test('the test split is an artifact of its own, with its digest', async () => {
   await withFolder(async (dir) => {
-    await writeTestSplit(dir, header, rows);
+    await writeRows(dir, 'test', rows);
+    await sealTestSplit(dir, header);
     expect(await readdir(dir)).toEqual(['test.json', 'test.jsonl']);
     expect((await readTestSplit(dir)).rows).toEqual(rows);
     expect(JSON.parse(await readFile(join(dir, 'test.json'), 'utf8'))).toMatchObject({
@@ -57,11 +60,13 @@ test('the test split is an artifact of its own, with its digest', async () => {
 
 test('a file that lost a row, and a test split that was changed, are refused', async () => {
   await withFolder(async (dir) => {
-    await writeDataset(dir, { ...header, splits: { train: 3 } }, { train: rows });
+    await writeRows(dir, 'train', rows);
+    await writeHeader(dir, { ...header, splits: { train: 3 } });
     await expect((await readDataset(dir)).rows('train')).rejects.toThrow(
       `${join(dir, 'train.jsonl')} holds 2 rows, but its header says 3.`,
     );
-    await writeTestSplit(dir, header, rows);
+    await writeRows(dir, 'test', rows);
+    await sealTestSplit(dir, header);
     await appendFile(join(dir, 'test.jsonl'), '{"id":"3","text":"more"}\n');
     await expect(readTestSplit(dir)).rejects.toThrow(
       `${join(dir, 'test.jsonl')} is not what was sealed: its digest differs from that in test.json.`,
@@ -69,8 +74,15 @@ test('a file that lost a row, and a test split that was changed, are refused', a
   });
 });
 
-test('a digest depends on rows and splits, not on the order of splits', () => {
-  const digest = digestRows({ train: rows, validation: [] });
-  expect(digestRows({ validation: [], train: rows })).toBe(digest);
-  expect(digestRows({ train: [], validation: rows })).not.toBe(digest);
+test('a digest depends on rows and splits, not on the order of splits', async () => {
+  await withFolder(async (dir) => {
+    await writeRows(join(dir, 'a'), 'train', rows);
+    await writeRows(join(dir, 'a'), 'validation', []);
+    await writeRows(join(dir, 'b'), 'train', []);
+    await writeRows(join(dir, 'b'), 'validation', rows);
+    const [a, b] = [join(dir, 'a'), join(dir, 'b')];
+    const digest = await digestRows({ train: a, validation: a });
+    expect(await digestRows({ validation: a, train: a })).toBe(digest);
+    expect(await digestRows({ train: b, validation: b })).not.toBe(digest);
+  });
 });

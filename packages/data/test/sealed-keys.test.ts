@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { askedOf, readSealedKeys, sealedKeyOf, writeSealedKeys } from '../src/sealed-keys.ts';
+import { askedOf, copySealedKeys, readSealedKeys, sealedKeyOf, writeSealedKeys } from '../src/sealed-keys.ts';
 
 async function makeFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'joyul-keys-'));
@@ -10,10 +10,16 @@ async function makeFolder(): Promise<string> {
   return dir;
 }
 
+async function* rowsOf(...texts: readonly string[]) {
+  for (const text of texts) yield Promise.resolve({ id: text, text });
+}
+
 test('a sealed question is known again but for case and punctuation, and cannot be read', async () => {
   const dir = await makeFolder();
-  await writeSealedKeys(dir, [sealedKeyOf('Where is my card?')]);
-  const keys = await readSealedKeys(dir);
+  await writeSealedKeys(dir, rowsOf('Where is my card?'));
+  const other = await makeFolder();
+  await copySealedKeys(dir, other);
+  const keys = await readSealedKeys(other);
   expect(keys.has(sealedKeyOf('where is MY card'))).toBe(true);
   expect(keys.has(sealedKeyOf('where is my cat'))).toBe(false);
   expect([...keys].join('')).toMatch(/^[0-9a-f]{32}$/);

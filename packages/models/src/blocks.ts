@@ -2,6 +2,7 @@
 const blockOfPart: readonly (readonly [string, string])[] = [
   ['embeddings.', 'embeddings'],
   ['classifier.', 'classifier'],
+  ['cls.predictions.', 'head'],
   ['model.embed_tokens.', 'embeddings'],
   ['model.norm.', 'norm'],
   ['lm_head.', 'head'],

@@ -1,9 +1,16 @@
 export { Bert, attentionBias } from './bert/bert.ts';
-export type { BatchShape, LayerRange, Pooling } from './bert/bert.ts';
+export type { BatchShape, BertDropout, LayerRange, Pooling } from './bert/bert.ts';
 export { parseBertConfig } from './bert/bert-config.ts';
 export { ModelConfigError } from './model-config.ts';
 export type { BertConfig } from './bert/bert-config.ts';
-export { bertBlocks, bertWeightSpecs, canonicalName, classifierSpecs } from './bert/bert-weights.ts';
+export {
+  bertBlocks,
+  bertWeightSpecs,
+  canonicalName,
+  classifierSpecs,
+  isMaskedHead,
+  maskedHeadSpecs,
+} from './bert/bert-weights.ts';
 export { blockOf } from './blocks.ts';
 export { Llama } from './llama/llama.ts';
 export type { AttentionContext } from './llama/llama.ts';

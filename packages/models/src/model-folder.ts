@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseBertConfig } from './bert/bert-config.ts';
 import type { BertConfig } from './bert/bert-config.ts';
-import { bertBlocks, bertWeightSpecs, canonicalName } from './bert/bert-weights.ts';
+import { bertBlocks, bertWeightSpecs, canonicalName, maskedHeadSpecs } from './bert/bert-weights.ts';
 import { blockOf } from './blocks.ts';
 import { readGgufHeader } from './gguf/gguf-file.ts';
 import { listLlamaTensors, makeLlamaJson } from './gguf/gguf-llama.ts';
@@ -42,6 +42,8 @@ interface OpenedModel {
 export interface BertFolder extends OpenedModel {
   readonly architecture: 'bert';
   readonly config: BertConfig;
+  /** The head that guesses masked words; empty where the file has none, or not the whole. */
+  readonly maskedHead: readonly LazyTensor[];
 }
 
 /** A Llama decoder, opened. */
@@ -130,6 +132,19 @@ async function openGguf(file: string): Promise<ModelFolder> {
   });
 }
 
+/** The head that guesses masked words, where it is whole and shares its last matrix with the embeddings. */
+function findMaskedHead(
+  rawConfig: OpenedModel['rawConfig'],
+  config: BertConfig,
+  stored: readonly LazyTensor[],
+): readonly LazyTensor[] {
+  const specs = maskedHeadSpecs(config);
+  const found = specs.flatMap((spec) =>
+    stored.filter(({ name, shape }) => name === spec.name && shape.join() === spec.shape.join()),
+  );
+  return found.length === specs.length && rawConfig['tie_word_embeddings'] !== false ? found : [];
+}
+
 async function openBert(dir: string, rawConfig: OpenedModel['rawConfig']): Promise<BertFolder> {
   const config = parseBertConfig(rawConfig);
   const { file, files, tensors } = await openWeights(dir);
@@ -142,6 +157,7 @@ async function openBert(dir: string, rawConfig: OpenedModel['rawConfig']): Promi
     rawConfig,
     blocks: bertBlocks(config),
     labels: parseLabels(rawConfig),
+    maskedHead: findMaskedHead(rawConfig, config, stored),
     ...takeWeights(file, stored, bertWeightSpecs(config)),
   };
 }

@@ -1,7 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bertWeightSpecs, drawWeight, openModel, parseBertConfig, writeTensors } from '../src/index.ts';
+import {
+  bertWeightSpecs,
+  drawWeight,
+  maskedHeadSpecs,
+  openModel,
+  parseBertConfig,
+  writeTensors,
+} from '../src/index.ts';
 import { makeFolder } from './temporary-folder.ts';
 
 const bert = {
@@ -32,6 +39,25 @@ test('an encoder opens with the prefix of its weights left out, and without its 
     tensors.flatMap(({ name }) => (name.startsWith('embeddings.') ? [name] : [])).sort(),
   );
   expect(model.tensors.size).toBe(tensors.length);
+});
+
+test('a head that guesses masked words is apart, and norms of old files have their new names', async () => {
+  await using folder = await makeFolder();
+  await writeFile(join(folder.path, 'config.json'), JSON.stringify(bert));
+  const config = parseBertConfig(bert);
+  const specs = [...bertWeightSpecs(config), ...maskedHeadSpecs(config)];
+  const oldName = (name: string): string =>
+    (name.startsWith('cls.') ? name : `bert.${name}`)
+      .replace('LayerNorm.weight', 'LayerNorm.gamma')
+      .replace('LayerNorm.bias', 'LayerNorm.beta');
+  await writeTensors(
+    join(folder.path, 'model.safetensors'),
+    specs.map((spec) => ({ ...drawWeight(spec, 0.02, 1), name: oldName(spec.name) })),
+  );
+  const model = await openModel(folder.path);
+  if (model.architecture !== 'bert') throw new Error('This is not an encoder.');
+  expect(model.maskedHead.map(({ name }) => name)).toEqual(maskedHeadSpecs(config).map(({ name }) => name));
+  expect(model.tensors.size).toBe(bertWeightSpecs(config).length);
 });
 
 test('a model of another kind is refused', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readDataset, writeDataset } from '@joyul/data';
+import { readDataset, writeHeader, writeRows } from '@joyul/data';
 import type { Dataset, DatasetHeader, Row } from '@joyul/data';
 import { judge } from '../src/judge.ts';
 import type { JudgeContext } from '../src/judge.ts';
@@ -20,7 +20,8 @@ async function makeDataset(task: DatasetHeader['task'], validation: readonly Row
   const dir = await mkdtemp(join(tmpdir(), 'joyul-judge-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const splits = { validation: validation.length };
-  await writeDataset(dir, { version: 1, task, labels: [], splits, source: '' }, { validation });
+  await writeRows(dir, 'validation', validation);
+  await writeHeader(dir, { version: 1, task, labels: [], splits, source: '' });
   return readDataset(dir);
 }
 

@@ -25,12 +25,14 @@ function makePrompts(rows: readonly Row[], { encoder }: LanguageModel): readonly
   const questions = questionsOf(rows);
   const prompts =
     questions.length > 0
-      ? questions.map(({ messages }) => encoder.encodePrompt(messages))
-      : rows.flatMap(({ text }) =>
-          encoder
-            .encodeText(text, 64)
-            .slice(0, 1)
-            .map(({ ids }) => ids),
+      ? questions.map(({ messages, row }) => encoder.encodePrompt(messages, row.tools))
+      : rows.flatMap(({ text, tokens }) =>
+          tokens === undefined
+            ? encoder
+                .encodeText(text, 64)
+                .slice(0, 1)
+                .map(({ ids }) => ids)
+            : [Int32Array.from(tokens.ids.slice(0, 64))],
         );
   return prompts.slice(0, replayed).map((ids) => ids.slice(-promptLength));
 }

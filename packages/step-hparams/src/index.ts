@@ -11,6 +11,11 @@ const rate = (description: string) =>
 
 const params = Type.Object(
   {
+    data: Type.Union([Type.Literal('labelled'), Type.Literal('unlabelled')], {
+      default: 'labelled',
+      description:
+        'What training will be on, as the train step has it. unlabelled makes auto take the values of the SimCSE paper for an encoder, where a lower loss does not mean better features, and search on unlabelled texts for a language model.',
+    }),
     learning_rate: rate('Peak learning rate of pretrained weights; auto searches.'),
     head_learning_rate: rate('Peak learning rate of the head; auto takes the value for the method.'),
     batch_size: Type.Union([auto, Type.Integer({ minimum: 1, maximum: 512 })], {

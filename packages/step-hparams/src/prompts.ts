@@ -28,7 +28,7 @@ export async function choosePrompts(values: Hparams, context: Omit<Context, 'wor
   emit({
     type: 'finding',
     weight: 'headline',
-    text: `${count} prompts are to be tried: ${instructions.length} instructions, each with ${listWords(prompts.shots)} similar examples. Halves of them drop out, and ${questions} validation questions decide between the last two; no weight changes.`,
+    text: `${count} prompts are to be tried: ${instructions.length} instructions, each with ${listWords(prompts.shots)} similar examples. The weaker drop out early, and up to ${questions} validation questions decide between the last two; no weight changes.`,
   });
   emit({
     type: 'table',

@@ -43,7 +43,7 @@ export type TrialRunner = (
 ) => Promise<number>;
 
 /** What a data set is for. */
-type Task = DatasetHeader['task'];
+type Task = DatasetHeader['task'] | 'unlabelled';
 
 const given = <T>(value: T | 'auto', fallback: T): T => (value === 'auto' ? fallback : value);
 
@@ -57,6 +57,7 @@ function resolve(params: HparamsParams, strategy: Strategy, task: Task): Hparams
     prompt_questions: _questions,
     max_new_tokens: _tokens,
     context: _context,
+    data: _data,
     ...values
   } = params;
   const defaults = defaultHparams(strategy.method, task);
@@ -209,13 +210,16 @@ const trainsModel = ({ blocks, adapters }: Strategy): boolean => blocks.length >
 export async function runHparams(context: Omit<Context, 'workshop'>): Promise<void> {
   const { params, inputs, outputs, emit } = context;
   const strategy = await readStrategy(inputs.strategy);
-  const { task } = (await readDataset(inputs.dataset)).header;
+  const { header } = await readDataset(inputs.dataset);
+  const isEncoder = header.task === 'classification';
+  const task: Task = isEncoder && params.data === 'unlabelled' ? 'unlabelled' : header.task;
   const start = resolve(params, strategy, task);
   if (strategy.method === 'prompt') {
     await choosePrompts(start, context);
     return;
   }
-  const isSearched = params.learning_rate === 'auto' && params.trials > 1 && trainsModel(strategy);
+  const isSearched =
+    task !== 'unlabelled' && params.learning_rate === 'auto' && params.trials > 1 && trainsModel(strategy);
   const trials = isSearched ? await search(start, strategy, task, context) : [];
   const best = trials.reduce<Trial | undefined>(
     (left, right) => (left === undefined || right.score > left.score ? right : left),
@@ -224,7 +228,7 @@ export async function runHparams(context: Omit<Context, 'workshop'>): Promise<vo
   const values: Hparams = { ...start, ...best?.values };
   const reason =
     best === undefined
-      ? 'given values and the defaults of the method'
+      ? `given values and the defaults of ${task === 'unlabelled' ? 'a stage on unlabelled texts' : 'the method'}`
       : `the best of ${trials.length} learning rates after one epoch on ${params.trial_rows} rows`;
   await writeHparams(outputs.hparams, { version: 1, values, trials, reason });
   const head = task === 'classification' ? ` (head ${values.head_learning_rate})` : '';

@@ -1,5 +1,6 @@
 import { makeRandom, readDataset, shuffle } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
+import { readUnlabelled } from '@joyul/training';
 import type { Context } from './run.ts';
 
 /** The data set, and the rows of it that the trials of a search see; the same for the same seed. */
@@ -13,6 +14,11 @@ export async function sampleRows({
   readonly validation: readonly Row[];
 }> {
   const dataset = await readDataset(inputs.dataset);
+  if (params.data === 'unlabelled') {
+    const { train, validation } = await readUnlabelled(dataset, seed);
+    const cut = (rows: readonly Row[]): readonly Row[] => rows.slice(0, params.trial_rows);
+    return { dataset, train: cut(train), validation: cut(validation) };
+  }
   const random = makeRandom(seed);
   const sample = async (split: 'train' | 'validation'): Promise<readonly Row[]> =>
     shuffle(await dataset.rows(split), random).slice(0, params.trial_rows);

@@ -35,7 +35,7 @@ const params = Type.Object(
 /** Makes the weights that training starts from. */
 export default defineStep({
   name: 'init',
-  revision: 2,
+  revision: 3,
   summary: 'Makes the starting weights: pretrained, with top layers or everything drawn anew, and a head.',
   params,
   inputs: {

@@ -6,10 +6,11 @@ import {
   blockOf,
   classifierSpecs,
   drawWeight,
+  maskedHeadSpecs,
   writeAdapter,
   writeModel,
 } from '@joyul/models';
-import type { BertFolder, NamedTensor } from '@joyul/models';
+import type { BertFolder, LazyTensor, NamedTensor } from '@joyul/models';
 import { drawAdapter, encodeRows, fitHead, openEncoder, readStrategy } from '@joyul/training';
 import type { Context } from './context.ts';
 import { chooseDrawn, describeStart } from './drawn.ts';
@@ -32,6 +33,15 @@ async function makeEncoder(
       ];
     }),
   );
+}
+
+/** The head that guesses masked words, for a stage on unlabelled texts; nothing where the model has none. */
+function makeMaskedHead(
+  { maskedHead, config }: BertFolder,
+  { params, seed }: Context,
+): readonly (NamedTensor | LazyTensor)[] {
+  if (params.from === 'pretrained' || maskedHead.length === 0) return maskedHead;
+  return maskedHeadSpecs(config).map((spec) => drawWeight(spec, config.initializerRange, seed));
 }
 
 /** A head fitted on the frozen features of these weights. */
@@ -81,7 +91,7 @@ async function initClassifier(labels: readonly string[], context: Context): Prom
       : classifierSpecs(model.config, labels.length).map((spec) =>
           drawWeight(spec, model.config.initializerRange, seed),
         );
-  const tensors = [...encoder.values(), ...head];
+  const tensors = [...encoder.values(), ...head, ...makeMaskedHead(model, context)];
   await writeModel(outputs.weights, {
     rawConfig: model.rawConfig,
     tensors,
@@ -102,7 +112,7 @@ async function initClassifier(labels: readonly string[], context: Context): Prom
       tensor.name,
       tensor.name.startsWith('classifier.')
         ? params.head
-        : drawn.has(blockOf(tensor.name) ?? '')
+        : params.from === 'random' || drawn.has(blockOf(tensor.name) ?? '')
           ? 'random'
           : 'pretrained',
     ]),

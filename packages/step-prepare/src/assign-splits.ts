@@ -1,5 +1,12 @@
-import type { QualityFinding, RawRow, SplitName } from '@joyul/data';
-import { findLeaks, findUnlearnableLabels, groupRows, makeFinding, splitItems } from '@joyul/data';
+import type { Pace, QualityFinding, RawRow, SplitName } from '@joyul/data';
+import {
+  FoundPlaces,
+  findLeaks,
+  findUnlearnableLabels,
+  groupRows,
+  makeFinding,
+  splitItems,
+} from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import type { PrepareParams } from './params.ts';
 
@@ -22,9 +29,9 @@ const plural = (count: number, one: string): string => `${count} ${one}${count =
 
 /** The splits that the source names; a source with judged rows only is not split by its names. */
 function givenSplits(rows: readonly RawRow[]): ReadonlySet<string> {
-  const named = new Set(rows.flatMap((row) => (row.split === undefined ? [] : [row.split])));
-  const hasTraining = rows.some((row) => row.split === undefined || row.split === 'train');
-  return hasTraining ? named : new Set();
+  const named = new Set(rows.map((row) => row.split));
+  const hasTraining = named.has(undefined) || named.has('train');
+  return new Set(hasTraining ? [...named].filter((split) => split !== undefined) : []);
 }
 
 /** Gives each row a split: the source's own where it has one, the missing ones drawn from training. */
@@ -40,11 +47,14 @@ function drawSplits(
     validation: given.has('validation') ? 0 : params.split.validation,
     test: given.has('test') ? 0 : params.split.test,
   };
-  const open = splits.flatMap((split, index) => (split === 'train' ? [index] : []));
+  const open: number[] = [];
+  splits.forEach((split, index) => {
+    if (split === 'train') open.push(index);
+  });
   const drawn = splitItems(
     open.map((index) => ({
       label: params.split.stratify ? (rows[index]?.label ?? '') : '',
-      group: String(groupOf[index] ?? index),
+      group: groupOf[index] ?? index,
     })),
     shares,
     seed,
@@ -78,21 +88,26 @@ function checkLabels(rows: readonly RawRow[], splits: readonly SplitName[]): voi
 }
 
 /** Splits rows so that nothing which is judged was trained on. */
-export function assignSplits(rows: readonly RawRow[], params: PrepareParams, seed: number): AssignedRows {
-  const groups = groupRows(rows, { near: true });
+export async function assignSplits(
+  rows: readonly RawRow[],
+  params: PrepareParams,
+  { seed, ...pace }: Pace & { readonly seed: number },
+): Promise<AssignedRows> {
+  const groups = await groupRows(rows, pace);
   const splits = drawSplits(rows, groups.groupOf, params, seed);
   const leaks = findLeaks(groups.groupOf, splits);
-  const places = leaks.map(({ row, judged }) => {
-    const [trained, other] = [rows[row], rows[judged]];
-    const note = `nearly repeats or belongs to ${other?.place.file ?? ''}:${other?.place.line ?? 0} in ${splits[judged] ?? ''}`;
-    return { file: trained?.place.file ?? '', line: trained?.place.line ?? 0, field: 'text', note };
-  });
+  const found = new FoundPlaces();
+  for (const { row, judged } of leaks) {
+    const [trained, other] = [rows[row]?.place, rows[judged]?.place];
+    const note = `nearly repeats or belongs to ${other?.file ?? ''}:${other?.line ?? 0} in ${splits[judged] ?? ''}`;
+    found.add({ file: trained?.file ?? '', line: trained?.line ?? 0, field: 'text', note });
+  }
   if (leaks.length > 0 && params.leakage === 'fail')
     throw new StepFailure(
       'LEAKAGE',
       `${plural(leaks.length, 'row')} ${leaks.length === 1 ? 'leaks' : 'leak'} into a split that judges.`,
       {
-        problems: places.map(({ note, ...place }) => ({ ...place, message: `This row ${note}.` })),
+        problems: found.places.map(({ note = '', ...place }) => ({ ...place, message: `This row ${note}.` })),
         help: 'Take the rows out, or set leakage: drop.',
       },
     );
@@ -125,7 +140,7 @@ export function assignSplits(rows: readonly RawRow[], params: PrepareParams, see
               'LEAKAGE',
               isDropped.size > 0 ? 'info' : 'warning',
               verdict[0]?.toUpperCase() + verdict.slice(1),
-              places,
+              found,
             ),
           ],
   };

@@ -1,10 +1,12 @@
 import type { QualityFinding, RawRow } from '@joyul/data';
-import { countLabels, findLabelTwins, makeFinding } from '@joyul/data';
+import { FoundPlaces, countLabels, findLabelTwins, kindOf, makeFinding } from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import type { PrepareParams } from './params.ts';
 
 /** What a data set is for. */
 export type Task = 'classification' | 'text' | 'chat';
+
+const kindNames = { chat: 'conversations', text: 'texts', tokens: 'token ids' } as const;
 
 /** Rows with settled labels, and those that have none. */
 export interface LabelledRows {
@@ -16,15 +18,6 @@ export interface LabelledRows {
 }
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
-
-/** Renames labels as `labels` says; folders were named while reading. */
-function rename(rows: readonly RawRow[], labels: PrepareParams['labels']): readonly RawRow[] {
-  if (labels === undefined) return rows;
-  return rows.map((row) => {
-    const name = row.label === undefined ? undefined : labels[row.label];
-    return name === undefined ? row : { ...row, label: name };
-  });
-}
 
 function refuseTwins(rows: readonly RawRow[]): void {
   const twins = findLabelTwins(rows);
@@ -52,11 +45,12 @@ function settleMissing(rows: readonly RawRow[], params: PrepareParams): Labelled
   const labelled = rows.filter((row) => row.label !== undefined);
   const base = { task: 'classification', rows: labelled, dropped: {}, findings: [], unlabelled: [] } as const;
   if (without.length === 0) return base;
-  const places = without.map((row) => ({ ...row.place, field: params.fields.label ?? 'label' }));
+  const found = new FoundPlaces();
+  for (const row of without) found.add({ ...row.place, field: params.fields.label ?? 'label' });
   const what = `${plural(without.length, 'row')} without a label`;
   if (params.missing_label === 'fail')
     throw new StepFailure('LABEL_MISSING', `${what}.`, {
-      problems: places.map((place) => ({ ...place, message: 'This row has no label.' })),
+      problems: found.places.map((place) => ({ ...place, message: 'This row has no label.' })),
       help: 'Label the rows, or set missing_label: skip, or unlabelled to use them for continued pretraining.',
     });
   const isKept = params.missing_label === 'unlabelled';
@@ -64,7 +58,7 @@ function settleMissing(rows: readonly RawRow[], params: PrepareParams): Labelled
     'LABEL_MISSING',
     'warning',
     `${what}, ${isKept ? 'kept as unlabelled' : 'dropped'}.`,
-    places,
+    found,
   );
   return {
     ...base,
@@ -75,21 +69,23 @@ function settleMissing(rows: readonly RawRow[], params: PrepareParams): Labelled
 
 /** Decides the task and settles every row's label. */
 export function settleLabels(all: readonly RawRow[], params: PrepareParams): LabelledRows {
-  const chats = all.filter((row) => row.messages !== undefined);
-  if (chats.length > 0 && chats.length < all.length)
-    throw new StepFailure('MIXED_SHAPES', 'Some rows are conversations and others are texts.', {
-      help: 'Prepare them in two steps.',
-    });
+  const kinds = [...new Set(all.map(kindOf))];
+  if (kinds.length > 1)
+    throw new StepFailure(
+      'MIXED_SHAPES',
+      `Some rows are ${kinds.map((kind) => kindNames[kind]).join(' and others are ')}.`,
+      { help: 'Prepare them in two steps.' },
+    );
   const base = { rows: all, unlabelled: [], dropped: {}, findings: [] };
-  if (chats.length > 0) return { ...base, task: 'chat' };
+  if (kinds[0] === 'chat') return { ...base, task: 'chat' };
+  if (kinds[0] === 'tokens') return { ...base, task: 'text' };
   const isLabelled = all.some((row) => row.label !== undefined);
   const asksOfLabels = params.question !== undefined && isLabelled;
   if (params.format === 'chat' && !asksOfLabels)
     throw new StepFailure('NOT_CHAT', 'The rows are no conversations, which format: chat asks for.', {
       help: 'Write rows such as {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}, or set `question` to make conversations of labelled texts.',
     });
-  if (params.format === 'text')
-    return { ...base, task: 'text', rows: all.map(({ label: _, ...row }) => row) };
+  if (params.format === 'text') return { ...base, task: 'text' };
   if (!isLabelled) {
     if (params.format === 'classification')
       throw new StepFailure('LABEL_MISSING', 'No row has a label, which format: classification asks for.', {
@@ -97,7 +93,7 @@ export function settleLabels(all: readonly RawRow[], params: PrepareParams): Lab
       });
     return { ...base, task: 'text' };
   }
-  const settled = settleMissing(rename(all, params.labels), params);
+  const settled = settleMissing(all, params);
   refuseTwins(settled.rows);
   if (asksOfLabels) return { ...settled, task: 'chat' };
   const [only, ...others] = countLabels(settled.rows);

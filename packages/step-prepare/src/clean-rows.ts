@@ -1,7 +1,16 @@
-import type { DropReason, QualityFinding, QualityPlace, RawRow } from '@joyul/data';
-import { cleanRows, duplicateKey, groupNearDuplicates, makeFinding, removeRepeatedLines } from '@joyul/data';
+import type { DropReason, Pace, QualityFinding, QualityPlace, RawRow, RowTable } from '@joyul/data';
+import {
+  FoundPlaces,
+  cleanRowText,
+  dropDuplicates,
+  groupNear,
+  keyOf,
+  makeFinding,
+  removeRepeatedLines,
+} from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import type { PrepareParams } from './params.ts';
+import type { ReadRows } from './read-rows.ts';
 
 /** Rows after cleaning, and what was done to get them. */
 export interface CleanedRows {
@@ -28,17 +37,38 @@ const messages: Readonly<Record<DropReason, (count: number) => string>> = {
   duplicate: (count) => `${plural(count, 'text')} repeated another but for case and punctuation, dropped.`,
 };
 
-/** Without lines that stand in many texts. */
-function dropRepeatedLines(rows: readonly RawRow[]): CleanedRows {
-  const { texts, removed, changed } = removeRepeatedLines(rows.map((row) => row.text));
-  if (removed.length === 0) return { rows, dropped: {}, findings: [], notes: [] };
+/** Where cleaning puts what it does not keep, and texts that it changes. */
+interface Workplace {
+  readonly params: PrepareParams;
+  readonly dropped: ReadRows['dropped'];
+  /** Made only where texts change once more. */
+  readonly makeTable: () => RowTable;
+  readonly pace: Pace;
+}
+
+/** Texts without lines that stand in many of them, cut to their greatest length. */
+function changeTexts(rows: readonly RawRow[], isWithoutLines: boolean, place: Workplace): CleanedRows {
+  const { clean } = place.params;
+  const same = { rows, dropped: {}, findings: [], notes: [] };
+  if (!isWithoutLines && clean.max_characters === undefined) return same;
+  const lines = isWithoutLines ? removeRepeatedLines(rows.map((row) => row.text)) : undefined;
+  const table = place.makeTable();
+  for (const [index, row] of rows.entries()) {
+    const cleaned = cleanRowText(lines?.texts[index] ?? row.text, {
+      minCharacters: clean.min_characters,
+      ...(clean.max_characters === undefined ? {} : { maxCharacters: clean.max_characters }),
+    });
+    if ('text' in cleaned) table.add(row, { text: cleaned.text });
+    else place.dropped[cleaned.reason === 'empty' ? 'empty' : 'short'].add(placeOf(row));
+  }
+  if (lines === undefined || lines.removed.length === 0) return { ...same, rows: table.rows };
+  const { removed, changed } = lines;
   const examples = removed.slice(0, 3).map((item) => `"${item.line}" (${plural(item.texts, 'text')})`);
   const note = `Took ${plural(removed.length, 'repeated line')} out of ${plural(changed, 'text')}, since they tell where a text came from: ${examples.join(', ')}.`;
-  const finding = makeFinding('REPEATED_LINE', 'info', note, []);
   return {
-    rows: rows.map((row, index) => ({ ...row, text: texts[index] ?? row.text })),
-    dropped: {},
-    findings: [finding],
+    ...same,
+    rows: table.rows,
+    findings: [makeFinding('REPEATED_LINE', 'info', note, [])],
     notes: [note],
   };
 }
@@ -49,10 +79,8 @@ function settleConflicts(
   conflicts: readonly { readonly first: RawRow; readonly second: RawRow }[],
   rule: PrepareParams['conflicts'],
 ): CleanedRows {
-  const keys = new Set(conflicts.map(({ first }) => duplicateKey(first.text) || first.text));
-  const isIn = (row: RawRow): boolean => keys.has(duplicateKey(row.text) || row.text);
-  const inConflict = rows.filter(isIn);
-  if (inConflict.length === 0) return { rows, dropped: {}, findings: [], notes: [] };
+  const keys = new Set(conflicts.map(({ first }) => keyOf(first.text)));
+  if (conflicts.length === 0) return { rows, dropped: {}, findings: [], notes: [] };
   const places = conflicts.map(({ first, second }) =>
     placeOf(second, `is "${second.label ?? ''}" here and "${first.label ?? ''}" at ${at(first)}`, 'label'),
   );
@@ -66,6 +94,7 @@ function settleConflicts(
     const finding = makeFinding('LABEL_CONFLICT', 'warning', `${what}, kept as params ask.`, places);
     return { rows, dropped: {}, findings: [finding], notes: [] };
   }
+  const isIn = (row: RawRow): boolean => keys.has(keyOf(row.text));
   // A test row that the source gives stays: taking it out would change what others compare with.
   const kept = rows.filter((row) => !isIn(row) || row.split === 'test');
   const finding = makeFinding(
@@ -83,64 +112,51 @@ function settleConflicts(
 }
 
 /** Keeps one of each set of near-duplicates with the same label. */
-function dropNearDuplicates(rows: readonly RawRow[]): CleanedRows {
-  const sets = groupNearDuplicates(rows.map((row) => row.text));
+async function dropNearDuplicates(rows: readonly RawRow[], pace: Pace): Promise<CleanedRows> {
+  const sets = await groupNear(rows, pace);
   const first = new Map<string, RawRow>();
-  const places: QualityPlace[] = [];
+  const found = new FoundPlaces();
   const kept = rows.filter((row, index) => {
     const key = `${sets[index] ?? index}\0${row.label ?? ''}`;
     const other = first.get(key);
     if (other === undefined) first.set(key, row);
-    else places.push(placeOf(row, `nearly repeats ${at(other)}`));
+    else found.add(placeOf(row, `nearly repeats ${at(other)}`));
     return other === undefined;
   });
-  if (places.length === 0) return { rows, dropped: {}, findings: [], notes: [] };
-  const message = `${plural(places.length, 'text')} nearly repeated another with the same label, dropped.`;
-  const findings = [makeFinding('NEAR_DUPLICATE', 'info', message, places)];
-  return { rows: kept, dropped: { 'nearly duplicate': places.length }, findings, notes: [] };
+  if (found.total === 0) return { rows, dropped: {}, findings: [], notes: [] };
+  const message = `${plural(found.total, 'text')} nearly repeated another with the same label, dropped.`;
+  const findings = [makeFinding('NEAR_DUPLICATE', 'info', message, found)];
+  return { rows: kept, dropped: { 'nearly duplicate': found.total }, findings, notes: [] };
 }
 
-/** Cleans texts and settles what repeats or contradicts itself. */
-export function cleanAll(rows: readonly RawRow[], params: PrepareParams, isEmail: boolean): CleanedRows {
-  const { clean } = params;
-  const cleaned = cleanRows(rows, {
-    minCharacters: clean.min_characters,
-    htmlEntities: clean.html_entities,
-    deduplicate: false,
-  });
-  const isWithoutLines = clean.repeated_lines === 'drop' || (clean.repeated_lines === 'auto' && isEmail);
-  const lines = isWithoutLines
-    ? dropRepeatedLines(cleaned.rows)
-    : { rows: cleaned.rows, dropped: {}, findings: [], notes: [] };
-  // Once more, since what was left of two mails without their footers may be the same, or nothing.
-  const even = cleanRows(lines.rows, {
-    minCharacters: clean.min_characters,
-    ...(clean.max_characters === undefined ? {} : { maxCharacters: clean.max_characters }),
-    deduplicate: params.deduplicate !== 'off',
-  });
+/** Settles what repeats or contradicts itself among texts that were cleaned as they were read. */
+export async function cleanAll(
+  rows: readonly RawRow[],
+  isEmail: boolean,
+  place: Workplace,
+): Promise<CleanedRows> {
+  const { params, pace } = place;
+  const { repeated_lines: rule } = params.clean;
+  const lines = changeTexts(rows, rule === 'drop' || (rule === 'auto' && isEmail), place);
+  const even = await dropDuplicates(lines.rows, { ...pace, isKept: params.deduplicate === 'off' });
   const settled = settleConflicts(even.rows, even.conflicts, params.conflicts);
-  const single =
+  const single: CleanedRows =
     params.deduplicate === 'near'
-      ? dropNearDuplicates(settled.rows)
+      ? await dropNearDuplicates(settled.rows, pace)
       : { rows: settled.rows, dropped: {}, findings: [], notes: [] };
-  const all = [...cleaned.dropped, ...even.dropped];
   const counts: Record<string, number> = { ...settled.dropped, ...single.dropped };
   const findings: QualityFinding[] = [];
-  for (const reason of ['empty', 'too short', 'duplicate'] as const) {
-    const found = all.filter((item) => item.reason === reason);
-    if (found.length === 0) continue;
-    counts[reason] = found.length;
-    const places = found.map(({ row, first }) =>
-      placeOf(row, first === undefined ? undefined : `repeats ${at(first)}`),
-    );
-    findings.push(
-      makeFinding(
-        reason.toUpperCase().replace(' ', '_'),
-        reason === 'duplicate' ? 'info' : 'warning',
-        messages[reason](found.length),
-        places,
-      ),
-    );
+  const { empty, short } = place.dropped;
+  for (const [reason, found] of [
+    ['empty', empty],
+    ['too short', short],
+    ['duplicate', even.dropped],
+  ] as const) {
+    if (found.total === 0) continue;
+    counts[reason] = found.total;
+    const code = reason.toUpperCase().replace(' ', '_');
+    const severity = reason === 'duplicate' ? 'info' : 'warning';
+    findings.push(makeFinding(code, severity, messages[reason](found.total), found));
   }
   return {
     rows: single.rows,

@@ -33,11 +33,14 @@ async function readFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   });
 }
 
-/** Measures how many tokens the rows have, when params name a tokenizer. */
-export async function measureTokens(
-  rows: readonly Row[],
-  context: Context,
-): Promise<MeasuredTokens | undefined> {
+/** Measures rows one after the other. */
+export interface TokenMeasure {
+  add(row: Row): void;
+  result(): MeasuredTokens;
+}
+
+/** Opens what measures how many tokens rows have, when params name a tokenizer. */
+export async function openMeasure(context: Context): Promise<TokenMeasure | undefined> {
   const { params, emit, signal } = context;
   const references = listOf(params.tokenizer);
   if (references.length === 0) return undefined;
@@ -52,30 +55,42 @@ export async function measureTokens(
       },
     );
   const tokenizer = await openTokenizer(await readFiles(folder));
-  const lengths: number[] = [];
-  for (const [index, row] of rows.entries()) {
-    if (index % 500 === 0) {
-      signal.throwIfAborted();
-      emit({ type: 'progress', activity: 'tokenizing', done: index, total: rows.length, unit: 'rows' });
-    }
-    lengths.push(tokenizer.countTokens(row.text));
-  }
-  const truncated = lengths.filter((length) => length > params.max_length).length;
-  const sum = lengths.reduce((total, length) => total + length, 0);
-  const percent = Math.round((truncated / Math.max(1, rows.length)) * 1000) / 10;
-  const message = `${truncated} texts (${percent} %) have more than ${params.max_length} tokens; the model sees their first ${params.max_length}.`;
   const over = source.passedOver.map((line) => ` Passed over ${line}`).join('');
+  const lengths: number[] = [];
+  return {
+    add({ text, tokens }) {
+      if (lengths.length % 500 === 0) {
+        signal.throwIfAborted();
+        emit({ type: 'progress', activity: 'tokenizing', done: lengths.length, unit: 'rows' });
+      }
+      lengths.push(tokens?.ids.length ?? tokenizer.countTokens(text));
+    },
+    result: () => ({
+      ...summarize(lengths, tokenizer.digest, params.max_length),
+      note: `Measured lengths with the tokenizer of ${source.resolved}.${over}`,
+    }),
+  };
+}
+
+function summarize(
+  lengths: readonly number[],
+  tokenizerDigest: string,
+  maxLength: number,
+): Omit<MeasuredTokens, 'note'> {
+  const truncated = lengths.filter((length) => length > maxLength).length;
+  const sum = lengths.reduce((total, length) => total + length, 0);
+  const percent = Math.round((truncated / Math.max(1, lengths.length)) * 1000) / 10;
+  const message = `${truncated} texts (${percent} %) have more than ${maxLength} tokens; the model sees their first ${maxLength}.`;
   return {
     tokens: {
-      tokenizerDigest: tokenizer.digest,
-      maxLength: params.max_length,
+      tokenizerDigest,
+      maxLength,
       truncated,
       longest: lengths.reduce((most, length) => Math.max(most, length), 0),
-      mean: Math.round((sum / Math.max(1, rows.length)) * 10) / 10,
+      mean: Math.round((sum / Math.max(1, lengths.length)) * 10) / 10,
     },
     lengths,
     findings:
       truncated === 0 ? [] : [makeFinding('TRUNCATED', percent > 5 ? 'warning' : 'info', message, [])],
-    note: `Measured lengths with the tokenizer of ${source.resolved}.${over}`,
   };
 }

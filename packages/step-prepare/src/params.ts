@@ -25,9 +25,24 @@ export const paramsSchema = Type.Object(
     ),
     unlabelled: Type.Optional(oneOrMany('Texts without labels, for continued pretraining.')),
     format: choice(
-      ['auto', 'classification', 'text', 'chat', 'email', 'csv', 'jsonl', 'json'],
+      [
+        'auto',
+        'classification',
+        'text',
+        'chat',
+        'openai',
+        'sharegpt',
+        'alpaca',
+        'prompt-completion',
+        'tokens',
+        'email',
+        'csv',
+        'jsonl',
+        'json',
+        'parquet',
+      ],
       'auto',
-      'What a row is: detected from file names and fields, or one of these.',
+      'What a row is: detected from file names and fields, or one of these. chat is any conversation, tokens are rows with input_ids.',
     ),
     question: Type.Optional(
       Type.String({
@@ -47,8 +62,28 @@ export const paramsSchema = Type.Object(
         id: field('The field that identifies a row.'),
         group: field('Rows with the same value here stay on one side of the split.'),
         split: field('The field that says train, validation or test.'),
+        prompt: field('With `completion`: the field that the user says.'),
+        completion: field('With `prompt`: the field that the assistant answers.'),
+        system: field('The field with the instructions of a conversation; the default is system.'),
+        messages: field('The field with the turns of a conversation; the default is messages.'),
+        tools: field('The field with the functions that the assistant may call; the default is tools.'),
       },
       { additionalProperties: false, default: {}, description: 'Which fields of a table hold what.' },
+    ),
+    subset: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Which of several data sets a Hugging Face folder holds, by its config_name in README.md; the default is its default.',
+      }),
+    ),
+    texts: Type.Optional(
+      Type.Unsafe<'document' | 'paragraph' | 'line'>({
+        type: 'string',
+        enum: ['document', 'paragraph', 'line'],
+        description:
+          'What one text of a .txt file is. The default: in folders a whole file; of a lone file a paragraph, or a line where it has no empty lines.',
+      }),
     ),
     labels: Type.Optional(
       Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
@@ -117,11 +152,21 @@ export const paramsSchema = Type.Object(
             {
               per_class: Type.Optional(Type.Integer({ minimum: 1 })),
               total: Type.Optional(Type.Integer({ minimum: 1 })),
+              of: Type.Optional(
+                Type.Union([Type.Literal('all'), Type.Literal('train')], {
+                  description:
+                    'train leaves the validation and test splits that the source gives whole; the default is all.',
+                }),
+              ),
             },
             { additionalProperties: false },
           ),
         ],
-        { description: 'Keep so many rows, drawn evenly by the seed.', examples: [1000, { per_class: 200 }] },
+        {
+          description:
+            'Keep so many rows, drawn evenly by the seed. For few labels and many texts without, name the same source under unlabelled.',
+          examples: [1000, { per_class: 200 }, { per_class: 10, of: 'train' }],
+        },
       ),
     ),
     tokenizer: Type.Optional(

@@ -8,7 +8,7 @@ import type { PrepareParams } from './params.ts';
 /** What the step's files use of its context. */
 export type Context = Pick<
   StepContext<PrepareParams>,
-  'params' | 'projectDir' | 'downloadDir' | 'seed' | 'signal' | 'emit'
+  'params' | 'projectDir' | 'downloadDir' | 'scratch' | 'seed' | 'signal' | 'emit'
 > & { readonly inputs: { readonly files?: string | undefined } };
 
 /** A param that is one value or a list, as a list. */

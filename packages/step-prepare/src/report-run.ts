@@ -3,8 +3,15 @@ import type { Context } from './references.ts';
 
 const maxClasses = 30;
 
+/** What is told besides the quality report. */
+interface Told {
+  /** What each source was taken for. */
+  readonly verdicts: readonly string[];
+  readonly notes: readonly string[];
+}
+
 /** Tells the run's report what was prepared. */
-export function reportRun({ emit }: Context, report: QualityReport, notes: readonly string[]): void {
+export function reportRun({ emit }: Context, report: QualityReport, { verdicts, notes }: Told): void {
   const { rows, splits, classes, leakage, lengths } = report;
   const sizes = Object.entries(splits)
     .map(([split, count]) => `${count} ${split}`)
@@ -15,6 +22,7 @@ export function reportRun({ emit }: Context, report: QualityReport, notes: reado
     text: `${rows.kept} of ${rows.read} rows kept${classes.length === 0 ? '' : ` in ${classes.length} classes`}: ${sizes}.`,
   });
   emit({ type: 'finding', text: `Read ${report.sources.join(', ')}.` });
+  for (const text of verdicts) emit({ type: 'finding', text });
   const dropped = Object.entries(rows.dropped).filter(([, count]) => count > 0);
   if (dropped.length > 0)
     emit({

@@ -1,29 +1,33 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChatMessage, DatasetHeader, QualityReport, RawRow, Row, SplitName } from '@joyul/data';
+import type { ChatMessage, DatasetHeader, Pace, QualityReport, RawRow, Row, SplitName } from '@joyul/data';
 import {
-  askedOf,
+  DigestIndex,
+  RowTable,
   checkQuality,
-  cleanRows,
-  countLabels,
   digestRows,
-  duplicateKey,
+  forEachRow,
   formatConversation,
   formatQuality,
   idOf,
+  keyOf,
   sampleIndices,
-  sealedKeyOf,
+  readRows,
+  sealTestSplit,
   summarizeLengths,
-  writeDataset,
+  textLengthOf,
+  writeHeader,
+  writeRows,
   writeSealedKeys,
-  writeTestSplit,
 } from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import { assignSplits } from './assign-splits.ts';
 import type { AssignedRows } from './assign-splits.ts';
 import { settleLabels } from './check-labels.ts';
 import { cleanAll } from './clean-rows.ts';
-import { measureTokens } from './measure-tokens.ts';
+import type { CleanedRows } from './clean-rows.ts';
+import { openMeasure } from './measure-tokens.ts';
+import type { MeasuredTokens } from './measure-tokens.ts';
 import type { PrepareParams } from './params.ts';
 import { readAll } from './read-rows.ts';
 import type { ReadRows } from './read-rows.ts';
@@ -37,74 +41,108 @@ const converse = (text: string, label: string, question: string): readonly ChatM
   { role: 'assistant', content: label },
 ];
 
-/** Finished rows have unique ids; a repeated one gets a number. */
-function finish(rows: readonly RawRow[], taken: Map<string, number>, question?: string): Row[] {
-  return rows.map((row): Row => {
-    const wanted = row.id ?? idOf(row.text, row.label);
-    const count = taken.get(wanted) ?? 0;
-    taken.set(wanted, count + 1);
+/** Finishes rows one after the other: they get unique ids, a repeated one a number. */
+class Finisher {
+  readonly #taken: DigestIndex;
+  readonly #question: string | undefined;
+
+  constructor(rows: number, question: string | undefined) {
+    this.#taken = new DigestIndex(rows);
+    this.#question = question;
+  }
+
+  finish(row: RawRow): Row {
+    const { text, label, messages, tools, tokens } = row;
+    const wanted = row.id ?? idOf(text, label);
+    const count = this.#taken.get(wanted) ?? 0;
+    this.#taken.set(wanted, count + 1);
     const id = count === 0 ? wanted : `${wanted}-${count + 1}`;
-    if (question !== undefined && row.messages === undefined && row.label !== undefined) {
-      const messages = converse(row.text, row.label, question);
-      return { id, text: formatConversation(messages), messages };
+    if (this.#question !== undefined && messages === undefined && label !== undefined) {
+      const asked = converse(text, label, this.#question);
+      return { id, text: formatConversation(asked), messages: asked };
     }
     return {
       id,
-      text: row.text,
-      ...(row.label === undefined ? {} : { label: row.label }),
-      ...(row.messages === undefined ? {} : { messages: row.messages }),
+      text,
+      ...(label === undefined ? {} : { label }),
+      ...(messages === undefined ? {} : { messages }),
+      ...(tools === undefined ? {} : { tools }),
+      ...(tokens === undefined ? {} : { tokens }),
     };
-  });
+  }
 }
 
 /** A sample of the rows, as `limit` asks. */
 function limitRows(rows: readonly RawRow[], params: PrepareParams, seed: number): readonly RawRow[] {
   const { limit } = params;
   if (limit === undefined) return rows;
-  const { per_class: perClass, total } =
-    typeof limit === 'number' ? { total: limit } : { per_class: undefined, total: undefined, ...limit };
+  const {
+    per_class: perClass,
+    total,
+    of = 'all',
+  } = typeof limit === 'number'
+    ? { total: limit }
+    : { per_class: undefined, total: undefined, of: undefined, ...limit };
+  const isWhole = ({ split = 'train' }: RawRow): boolean => of === 'train' && split !== 'train';
+  const open = rows.filter((row) => !isWhole(row));
   const indices = sampleIndices(
-    rows.map((row) => `${row.label ?? ''}\0${row.split ?? ''}`),
+    open.map((row) => `${row.label ?? ''}\0${row.split ?? ''}`),
     { ...(perClass === undefined ? {} : { perClass }), ...(total === undefined ? {} : { total }) },
     seed,
   );
-  return indices.flatMap((index) => rows[index] ?? []);
+  const kept = new Set(indices.flatMap((index) => open[index] ?? []));
+  return rows.filter((row) => isWhole(row) || kept.has(row));
 }
 
 /** Texts for continued pretraining: none that validation or test will judge. */
-async function readUnlabelled(
-  context: Context,
-  extra: readonly RawRow[],
-  assigned: AssignedRows,
-): Promise<{ readonly rows: readonly RawRow[]; readonly read: number; readonly sources: readonly string[] }> {
-  const references = listOf(context.params.unlabelled);
-  const read: ReadRows | undefined = references.length === 0 ? undefined : await readAll(references, context);
-  const raw = [...extra, ...(read?.rows ?? [])].map(({ label: _, split: __, ...row }) => row);
-  const judged = new Set(
-    assigned.rows.flatMap((row, index) =>
-      assigned.splits[index] === 'train' ? [] : [duplicateKey(row.text)],
-    ),
-  );
-  const { rows } = cleanRows(raw, { minCharacters: context.params.clean.min_characters, deduplicate: true });
-  return {
-    rows: rows.filter((row) => !judged.has(duplicateKey(row.text))),
-    read: read?.rows.length ?? 0,
-    sources: read?.sources ?? [],
-  };
+interface Unlabelled {
+  readonly rows: readonly RawRow[];
+  readonly sources: readonly string[];
+  readonly verdicts: readonly string[];
 }
 
-const splitNames: readonly SplitName[] = ['train', 'validation', 'test'];
+async function readUnlabelled(
+  context: Context,
+  {
+    extra,
+    assigned,
+    pace,
+  }: { readonly extra: readonly RawRow[]; readonly assigned: AssignedRows; readonly pace: Pace },
+  keep: (table: RowTable) => void,
+): Promise<Unlabelled> {
+  const references = listOf(context.params.unlabelled);
+  if (references.length === 0 && extra.length === 0) return { rows: [], sources: [], verdicts: [] };
+  const read =
+    references.length === 0
+      ? undefined
+      : await readAll(references, context, join(context.scratch, 'unlabelled.rows'));
+  if (read !== undefined) keep(read.table);
+  const all = [...extra, ...(read?.rows ?? [])];
+  const seen = new DigestIndex(all.length);
+  for (const [index, row] of assigned.rows.entries())
+    if (assigned.splits[index] !== 'train') seen.set(keyOf(row.text), 0);
+  const rows: RawRow[] = [];
+  await forEachRow(
+    all,
+    (row) => {
+      if (seen.getOrSet(keyOf(row.text), 0) === undefined) rows.push(row);
+    },
+    pace,
+  );
+  return { rows, sources: read?.sources ?? [], verdicts: read?.verdicts ?? [] };
+}
 
-function countClasses(assigned: AssignedRows): QualityReport['classes'] {
-  return countLabels(assigned.rows).map(({ label }) => ({
-    label,
-    rows: Object.fromEntries(
-      splitNames.map((split) => [
-        split,
-        assigned.rows.filter((row, index) => row.label === label && assigned.splits[index] === split).length,
-      ]),
-    ),
-  }));
+function countClasses({ rows, splits }: AssignedRows): QualityReport['classes'] {
+  const counts = new Map<string, Record<SplitName, number>>();
+  for (const [index, { label }] of rows.entries()) {
+    if (label === undefined) continue;
+    const own = counts.get(label) ?? { train: 0, validation: 0, test: 0 };
+    own[splits[index] ?? 'train']++;
+    counts.set(label, own);
+  }
+  return [...counts]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([label, own]) => ({ label, rows: own }));
 }
 
 const addCounts = (...all: readonly Readonly<Record<string, number>>[]): Record<string, number> => {
@@ -114,78 +152,153 @@ const addCounts = (...all: readonly Readonly<Record<string, number>>[]): Record<
   return sum;
 };
 
-/** Reads, checks, cleans, splits and writes; see README.md for the order and the reasons. */
-export async function prepare(
-  context: Context & { readonly outputs: { readonly dataset: string; readonly test: string } },
-): Promise<void> {
-  const { params, outputs, signal } = context;
-  const seed = params.split.seed ?? context.seed;
+type PrepareContext = Context & { readonly outputs: { readonly dataset: string; readonly test: string } };
+
+/** Reads, checks, cleans, splits and writes. Rows lie on disk from reading to writing, so that texts of any size fit. */
+export async function prepare(context: PrepareContext): Promise<void> {
+  const { params } = context;
   const references = listOf(params.source ?? (context.inputs.files === undefined ? undefined : 'files:'));
   if (references.length === 0 && params.unlabelled === undefined)
     throw new StepFailure('NO_SOURCE', 'There is nothing to prepare: neither source nor unlabelled is set.', {
       help: 'Set source, such as source: data/tickets.csv.',
     });
-  const read = await readAll(references, context);
-  const labelled = settleLabels(read.rows, params);
-  const cleaned = cleanAll(labelled.rows, params, read.isEmail);
-  signal.throwIfAborted();
-  const limited = limitRows(cleaned.rows, params, seed);
-  const assigned = assignSplits(limited, params, seed);
-  const unlabelled = await readUnlabelled(context, labelled.unlabelled, assigned);
-  signal.throwIfAborted();
+  const tables: RowTable[] = [];
+  try {
+    await prepareRows(references, context, (table) => void tables.push(table));
+  } finally {
+    for (const table of tables) table.dispose();
+  }
+}
 
-  const ids = new Map<string, number>();
-  const rowsOf = (split: SplitName): Row[] =>
-    finish(
-      assigned.rows.filter((_, index) => assigned.splits[index] === split),
-      ids,
-      params.question,
-    );
-  const splits = {
-    train: rowsOf('train'),
-    validation: rowsOf('validation'),
-    ...(unlabelled.rows.length === 0 ? {} : { unlabelled: finish(unlabelled.rows, ids) }),
+async function prepareRows(
+  references: readonly string[],
+  context: PrepareContext,
+  keep: (table: RowTable) => void,
+): Promise<void> {
+  const { params, signal, scratch } = context;
+  const seed = params.split.seed ?? context.seed;
+  const makeTable = (name: string): RowTable => {
+    const table = new RowTable(join(scratch, name));
+    keep(table);
+    return table;
   };
-  const test = rowsOf('test');
-  if (splits.train.length === 0 && unlabelled.rows.length === 0)
-    throw new StepFailure('NO_ROWS', `No row of ${references.join(', ')} is left for training.`, {
+  const paceOf = (activity: string, total: number): Pace => ({
+    signal,
+    onProgress: (done) => {
+      context.emit({ type: 'progress', activity, done, total, unit: 'rows' });
+    },
+  });
+  const read = await readAll(references, context, join(scratch, 'source.rows'));
+  keep(read.table);
+  const labelled = settleLabels(read.rows, params);
+  signal.throwIfAborted();
+  const cleaned = await cleanAll(labelled.rows, read.isEmail, {
+    params,
+    dropped: read.dropped,
+    makeTable: () => makeTable('changed.rows'),
+    pace: paceOf('looking for duplicates', labelled.rows.length),
+  });
+  const limited = limitRows(cleaned.rows, params, seed);
+  const assigned = await assignSplits(limited, params, {
+    seed,
+    ...paceOf('looking for near-duplicates', limited.length),
+  });
+  const unlabelled = await readUnlabelled(
+    context,
+    { extra: labelled.unlabelled, assigned, pace: paceOf('looking for duplicates', 0) },
+    keep,
+  );
+  const written = await writeSplits(assigned, unlabelled.rows, context);
+  const findings = await checkQuality(assigned.rows, paceOf('checking', assigned.rows.length));
+  const stages = { read, labelled, cleaned, limited, assigned, unlabelled, findings, ...written };
+  await finishArtifacts(stages, context);
+}
+
+/** Rows of each split as they were written, and how long they are in tokens. */
+interface Written {
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly measured: MeasuredTokens | undefined;
+}
+
+async function writeSplits(
+  { rows, splits }: AssignedRows,
+  unlabelled: readonly RawRow[],
+  context: PrepareContext,
+): Promise<Written> {
+  const { params, outputs, signal } = context;
+  const counts = { train: 0, validation: 0, test: 0 };
+  for (const split of splits) counts[split]++;
+  if (counts.train === 0 && unlabelled.length === 0)
+    throw new StepFailure('NO_ROWS', `No row of ${listOf(params.source).join(', ')} is left for training.`, {
       help: 'Look at clean, deduplicate, limit and split.',
     });
-  const measured = await measureTokens([...splits.train, ...splits.validation, ...test], context);
-  const sizes = Object.fromEntries(
-    Object.entries({ ...splits, test }).map(([name, rows]) => [name, rows.length]),
-  );
-  const report = makeReport({ read, labelled, cleaned, limited, assigned, unlabelled, measured, sizes });
+  const measure = await openMeasure(context);
+  const finisher = new Finisher(rows.length + unlabelled.length, params.question);
+  let done = 0;
+  function* finished(from: readonly RawRow[], wanted?: SplitName): Generator<Row> {
+    for (const [index, raw] of from.entries()) {
+      if (wanted !== undefined && splits[index] !== wanted) continue;
+      if (done++ % 2000 === 0) {
+        signal.throwIfAborted();
+        context.emit({ type: 'progress', activity: 'writing', done, total: rows.length, unit: 'rows' });
+      }
+      const row = finisher.finish(raw);
+      if (wanted !== undefined) measure?.add(row);
+      yield row;
+    }
+  }
+  await writeRows(outputs.dataset, 'train', finished(rows, 'train'));
+  await writeRows(outputs.dataset, 'validation', finished(rows, 'validation'));
+  if (unlabelled.length > 0) await writeRows(outputs.dataset, 'unlabelled', finished(unlabelled));
+  await writeRows(outputs.test, 'test', finished(rows, 'test'));
+  const sizes = {
+    train: counts.train,
+    validation: counts.validation,
+    ...(unlabelled.length === 0 ? {} : { unlabelled: unlabelled.length }),
+    test: counts.test,
+  };
+  return { sizes, measured: measure?.result() };
+}
+
+/** Writes what the rows are together: headers, digests and the quality report. */
+async function finishArtifacts(stages: Stages, context: PrepareContext): Promise<void> {
+  const { outputs } = context;
+  const { read, labelled, cleaned, unlabelled, measured, sizes } = stages;
+  const report = makeReport(stages);
+  const folders = Object.keys(sizes).map((split) => [
+    split,
+    split === 'test' ? outputs.test : outputs.dataset,
+  ]);
   const header: DatasetHeader = {
     version: 1,
     task: labelled.task,
     labels: labelled.task === 'classification' ? report.classes.map((item) => item.label) : [],
     splits: sizes,
     source: report.sources.join(', '),
-    digest: digestRows({ ...splits, test }),
+    digest: await digestRows(Object.fromEntries(folders)),
     ...(measured === undefined ? {} : { tokens: measured.tokens }),
   };
-  await writeDataset(outputs.dataset, header, splits);
-  await writeTestSplit(outputs.test, header, test);
-  await writeSealedKeys(
-    outputs.dataset,
-    test.map((row) => sealedKeyOf(askedOf(row))),
-  );
+  await writeHeader(outputs.dataset, header);
+  await sealTestSplit(outputs.test, header);
+  const tested = readRows(join(outputs.test, 'test.jsonl'));
+  await writeSealedKeys(outputs.dataset, tested);
   await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
-  reportRun(context, report, [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])]);
+  reportRun(context, report, {
+    verdicts: [...read.verdicts, ...unlabelled.verdicts],
+    notes: [...cleaned.notes, ...(measured === undefined ? [] : [measured.note])],
+  });
 }
 
 /** What each stage of preparing gave. */
-interface Stages {
+interface Stages extends Written {
   readonly read: ReadRows;
   readonly labelled: ReturnType<typeof settleLabels>;
-  readonly cleaned: ReturnType<typeof cleanAll>;
+  readonly cleaned: CleanedRows;
   readonly limited: readonly RawRow[];
   readonly assigned: AssignedRows;
-  readonly unlabelled: { readonly sources: readonly string[] };
-  readonly measured: Awaited<ReturnType<typeof measureTokens>>;
-  readonly sizes: Readonly<Record<string, number>>;
+  readonly unlabelled: Unlabelled;
+  readonly findings: QualityReport['findings'];
 }
 
 function makeReport({
@@ -195,6 +308,7 @@ function makeReport({
   limited,
   assigned,
   unlabelled,
+  findings,
   measured,
   sizes,
 }: Stages): QualityReport {
@@ -202,10 +316,10 @@ function makeReport({
     version: 1,
     sources: [...read.sources, ...unlabelled.sources],
     rows: {
-      read: read.rows.length + read.skipped.length,
+      read: read.read + read.skipped.total,
       kept: assigned.rows.length,
       dropped: addCounts(
-        read.skipped.length === 0 ? {} : { malformed: read.skipped.length },
+        read.skipped.total === 0 ? {} : { malformed: read.skipped.total },
         labelled.dropped,
         cleaned.dropped,
         limited.length < cleaned.rows.length
@@ -218,10 +332,7 @@ function makeReport({
     classes: countClasses(assigned),
     lengths:
       measured === undefined
-        ? summarizeLengths(
-            assigned.rows.map((row) => row.text.length),
-            'characters',
-          )
+        ? summarizeLengths(assigned.rows.map(textLengthOf), 'characters')
         : summarizeLengths(measured.lengths, 'tokens'),
     leakage: assigned.leakage,
     findings: [
@@ -229,20 +340,20 @@ function makeReport({
       ...labelled.findings,
       ...cleaned.findings,
       ...assigned.findings,
-      ...checkQuality(assigned.rows),
+      ...findings,
       ...(measured?.findings ?? []),
     ],
   };
 }
 
-function skippedFinding({ skipped }: ReadRows): QualityReport['findings'] {
-  if (skipped.length === 0) return [];
-  const places = skipped.slice(0, 100).map((problem) => ({
+function skippedFinding({ skipped: { problems, total } }: ReadRows): QualityReport['findings'] {
+  if (total === 0) return [];
+  const places = problems.slice(0, 100).map((problem) => ({
     file: problem.file,
     line: problem.line,
     field: problem.field ?? '',
     note: problem.message,
   }));
-  const message = `${skipped.length} problems in rows that could not be read; the rows were left out, as on_error: skip asks.`;
-  return [{ code: 'ROW_MALFORMED', severity: 'warning', message, total: skipped.length, places }];
+  const message = `${total} problems in rows that could not be read; the rows were left out, as on_error: skip asks.`;
+  return [{ code: 'ROW_MALFORMED', severity: 'warning', message, total, places }];
 }

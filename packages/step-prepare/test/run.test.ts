@@ -1,3 +1,5 @@
+import { duplicateKey } from '@joyul/data';
+import type { Row } from '@joyul/data';
 import { describe, expect, test } from 'vitest';
 import { makeCsv, prepare } from './rig.ts';
 
@@ -89,6 +91,28 @@ describe('leakage', () => {
     expect(findings).toContain(
       "Leakage: 1 row of the source's own splits (nearly) repeated a judged row and was dropped; none is left.",
     );
+  });
+
+  test('train and test of a folder of conversations do not leak, whatever their files are', async () => {
+    const chat = (index: number, sign = ''): string =>
+      JSON.stringify({
+        messages: [
+          { role: 'user', content: `What do the ${index} people of town ${index * 7} want${sign}` },
+          { role: 'assistant', content: `They all want number ${index * 3}` },
+        ],
+      });
+    const chats = (from: number, to: number, sign?: string): string =>
+      Array.from({ length: to - from }, (_, index) => `${chat(from + index, sign)}\n`).join('');
+    const {
+      train,
+      test: judged,
+      quality,
+      header,
+    } = await prepare({ 'd/train.jsonl': chats(0, 60), 'd/test.jsonl': chats(50, 70, '?') }, { source: 'd' });
+    expect(header.splits).toEqual({ train: 45, validation: 5, test: 20 });
+    const asked = (rows: readonly Row[]): Set<string> => new Set(rows.map((row) => duplicateKey(row.text)));
+    expect(asked(train).isDisjointFrom(asked(judged))).toBe(true);
+    expect(quality.rows.dropped).toEqual({ duplicate: 10 });
   });
 
   test('params keep it with a warning, or fail', async () => {
@@ -213,6 +237,14 @@ describe('rows', () => {
     expect(quality.findings[0]).toMatchObject({ code: 'ROW_MALFORMED', total: 3 });
   });
 
+  test('of very many problems the first are listed and all are counted', async () => {
+    const broken = Array.from({ length: 1500 }, () => '{"messages": 1}').join('\n');
+    await expect(prepare({ 'a.jsonl': broken }, { source: 'a.jsonl' })).rejects.toMatchObject({
+      message: '1,500 problems in a.jsonl. The first 200 are listed.',
+      problems: { length: 200, 199: { line: 200, field: '/messages' } },
+    });
+  });
+
   test('repeated texts are dropped as params ask', async () => {
     const words = 'please tell me where the parcel is that i ordered from you last week on monday morning';
     const files = {
@@ -237,6 +269,18 @@ describe('rows', () => {
       );
     expect(await sizes(30)).toEqual([20, 10]);
     expect(await sizes({ per_class: 15 })).toEqual([15, 15]);
+  });
+
+  test('a limit of training rows leaves a test split that the source gives whole', async () => {
+    const files = { 'd/train.csv': makeCsv(40), 'd/test.csv': makeCsv(30).replaceAll('today', 'long ago') };
+    const { quality } = await prepare(files, {
+      source: 'd',
+      unlabelled: 'd/train.csv',
+      limit: { per_class: 5, of: 'train' },
+      leakage: 'keep',
+      split: { validation: 0.2, test: 0 },
+    });
+    expect(quality.splits).toEqual({ train: 8, validation: 2, test: 60, unlabelled: 78 });
   });
 
   test('unlabelled texts join, without those that will be judged', async () => {
@@ -351,6 +395,10 @@ test('the report of the run has a headline, the leakage verdict and a table of c
     { type: 'finding', text: 'Read a.csv.' },
     {
       type: 'finding',
+      text: 'a.csv: Read as labelled texts: 100 of 100 rows have `text` and `label`.',
+    },
+    {
+      type: 'finding',
       text: 'Leakage: none: 0 sets of near-duplicates and 0 named groups lie whole on one side.',
     },
     {
@@ -394,6 +442,37 @@ describe('labelled texts as conversations', () => {
     ).rejects.toMatchObject({
       code: 'NOT_CHAT',
       message: 'The rows are no conversations, which format: chat asks for.',
+    });
+  });
+});
+
+describe('conversations with tools', () => {
+  test('keep the tools, the calls and the weights of their turns', async () => {
+    const tool = { type: 'function', function: { name: 'add', parameters: {} } };
+    const row = (index: number): object => ({
+      tools: [tool],
+      messages: [
+        { role: 'user', content: `Add one to ${index}` },
+        { role: 'assistant', content: 'Let me see.', weight: 0 },
+        { role: 'user', content: 'Well?' },
+        {
+          role: 'assistant',
+          tool_calls: [
+            { id: '1', type: 'function', function: { name: 'add', arguments: `{"to":${index}}` } },
+          ],
+        },
+      ],
+    });
+    const rows = Array.from({ length: 30 }, (_, index) => JSON.stringify(row(index))).join('\n');
+    const { train } = await prepare({ 'a.jsonl': rows }, { source: 'a.jsonl' });
+    expect(train[0]).toMatchObject({
+      tools: [tool],
+      messages: [
+        { role: 'user' },
+        { weight: 0 },
+        { role: 'user' },
+        { tool_calls: [{ function: { name: 'add', arguments: { to: expect.any(Number) } } }] },
+      ],
     });
   });
 });

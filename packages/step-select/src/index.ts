@@ -46,7 +46,7 @@ const params = Type.Object(
 /** Scores candidate models on this data and takes one. */
 export default defineStep({
   name: 'select',
-  revision: 3,
+  revision: 4,
   summary: 'Scores pretrained models on this data by cheap probes and takes one.',
   params,
   inputs: { dataset: { type: 'dataset' } },

@@ -134,7 +134,8 @@ async function selectEncoder(dataset: Dataset, context: Context): Promise<void> 
   const config = { ...winner.model.rawConfig, num_hidden_layers: winner.layers };
   await writeModel(outputs.model, {
     rawConfig: config,
-    tensors: [...tensors.values()],
+    // The head that guesses masked words serves a stage on unlabelled texts.
+    tensors: [...tensors.values(), ...winner.model.maskedHead],
     tokenizerFrom: winner.model.path,
   });
   const bySize = [...scored].sort((a, b) => b.weights - a.weights);

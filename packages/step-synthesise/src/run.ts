@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import {
   askedOf,
+  copySealedKeys,
   digestRows,
   formatConversation,
   idOf,
   makeRandom,
   readDataset,
   readSealedKeys,
-  writeDataset,
-  writeSealedKeys,
+  writeHeader,
+  writeRows,
 } from '@joyul/data';
 import type { ChatMessage, Dataset, Row } from '@joyul/data';
 import { measureRows, openGenerator, openLanguageModel } from '@joyul/training';
@@ -197,6 +198,27 @@ function tell(
   });
 }
 
+/** Writes the data set with other training rows; the rest stays. */
+async function writeDataset(
+  { header, rows }: Dataset,
+  train: readonly Row[],
+  { inputs, outputs }: Context,
+): Promise<void> {
+  const dir = outputs.dataset;
+  await writeRows(dir, 'train', train);
+  for (const split of ['validation', 'unlabelled'] as const)
+    if (header.splits[split] !== undefined) await writeRows(dir, split, await rows(split));
+  const written = (['train', 'validation', 'unlabelled'] as const).filter(
+    (split) => header.splits[split] !== undefined,
+  );
+  await writeHeader(dir, {
+    ...header,
+    splits: { ...header.splits, train: train.length },
+    digest: await digestRows(Object.fromEntries(written.map((split) => [split, dir]))),
+  });
+  await copySealedKeys(inputs.dataset, dir);
+}
+
 /** Lets the model write rows, filters them, and writes the data set with them. */
 export async function runSynthesise(context: Context): Promise<void> {
   const { params, inputs, outputs } = context;
@@ -213,19 +235,7 @@ export async function runSynthesise(context: Context): Promise<void> {
     ...Array.from({ length: drafts.length - sane.length }, () => 'too surprising to the model' as const),
     ...Array.from({ length: sane.length - rows.length }, () => 'over the limit' as const),
   ];
-  const unlabelled = await dataset.rows('unlabelled');
-  const splits = {
-    train: [...work.train, ...rows],
-    validation: work.validation,
-    ...(unlabelled.length === 0 ? {} : { unlabelled }),
-  };
-  const header = {
-    ...dataset.header,
-    splits: { ...dataset.header.splits, train: splits.train.length },
-    digest: digestRows(splits),
-  };
-  await writeDataset(outputs.dataset, header, splits);
-  await writeSealedKeys(outputs.dataset, await readSealedKeys(inputs.dataset));
+  await writeDataset(dataset, [...work.train, ...rows], context);
   const told = {
     version: 1,
     kept: rows.length,

@@ -5,6 +5,7 @@ import { chooseBackend, choosePrecision } from '@joyul/compute';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { TrainingError, findPrefixObstacle } from '@joyul/training';
+import { describeEffect } from './adapters.ts';
 import type { TrainParams } from './index.ts';
 import type {
   EvaluationPoint,
@@ -176,6 +177,44 @@ export function tellBackend({ backend, emit }: Pick<Context, 'backend' | 'emit'>
   const { name, reason } = chooseBackend(backend);
   const isSlow = name === 'wasm' && backend === undefined;
   emit({ type: 'finding', text: reason, ...(isSlow ? { weight: 'warning' as const } : {}) });
+}
+
+/** What of an outcome is told in each task's own words. */
+interface OutcomeWords {
+  readonly headline: string;
+  /** What was trained, such as `layer.5 and the head`; absent: it goes without saying. */
+  readonly what?: string;
+  /** Which weights are kept. */
+  readonly kept: string;
+  /** Seconds. */
+  readonly perIteration: number;
+}
+
+/** Tells how a training ended, what moved and what did not. */
+export function tellOutcome<E extends EvaluationPoint>(
+  { emit }: Pick<Context, 'emit'>,
+  { trainability, best, stopReason }: TrainResult<E>,
+  { headline, what, kept, perIteration }: OutcomeWords,
+): void {
+  const isUnchanged = best.iteration === 0;
+  if (isUnchanged)
+    emit({
+      type: 'finding',
+      weight: 'warning',
+      text: 'No evaluation was better than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
+    });
+  emit({ type: 'finding', weight: 'headline', text: headline });
+  const share = percent(trainability.trainedWeights / trainability.totalWeights);
+  emit({
+    type: 'finding',
+    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights${what === undefined ? '' : ` (${what})`}; digests prove that the rest did not move.`,
+  });
+  if (trainability.effective !== undefined && !isUnchanged)
+    emit({ type: 'finding', text: describeEffect(trainability.effective) });
+  emit({
+    type: 'finding',
+    text: `Training ended because ${stopReason}; ${kept}. ${perIteration.toFixed(2)} s an iteration.`,
+  });
 }
 
 /** Asks the engine for what training for fewer epochs left: all else that decides a run of epochs is the key. */

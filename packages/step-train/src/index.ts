@@ -6,7 +6,12 @@ const params = Type.Object(
     data: Type.Union([Type.Literal('labelled'), Type.Literal('unlabelled')], {
       default: 'labelled',
       description:
-        'unlabelled trains a language model on the unlabelled texts of the data set, of which a twentieth is kept aside for validation; for a stage before the labelled one.',
+        'unlabelled trains on the unlabelled texts of the data set, of which a twentieth is kept aside for validation; for a stage before the labelled one.',
+    }),
+    objective: Type.Union([Type.Literal('auto'), Type.Literal('contrastive'), Type.Literal('masked')], {
+      default: 'auto',
+      description:
+        'What an encoder learns from unlabelled texts: contrastive tells a text, seen a second time through dropout, from others (SimCSE); masked guesses masked words, where the model has that head; auto takes masked where it can. A language model guesses the next token.',
     }),
   },
   { additionalProperties: false },
@@ -31,6 +36,17 @@ export default defineStep({
   usesTensors: true,
   // They hold the number of epochs; what else they say is in the key.
   continues: { unit: 'epoch', inputs: ['hparams'] },
+  check({ data, objective }) {
+    if (data === 'unlabelled' || objective === 'auto') return [];
+    return [
+      {
+        path: ['objective'],
+        code: 'OBJECTIVE_OF_LABELS',
+        message: `"objective" is ${objective}, but labelled rows have their labels to learn.`,
+        help: 'Add data: unlabelled, or take objective out.',
+      },
+    ];
+  },
   async run(context) {
     const { runTrain } = await import('./run.ts');
     await runTrain(context);

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { StepFailure } from '@joyul/plugin-api';
-import { ignoredLabel, makeRandom, shuffle } from '@joyul/data';
+import { ignoredLabel } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
@@ -10,6 +9,7 @@ import {
   openLanguageModel,
   readHparams,
   readStrategy,
+  readUnlabelled,
   trainLanguageModel,
 } from '@joyul/training';
 import type {
@@ -19,7 +19,7 @@ import type {
   LanguageTrainingStart,
   Strategy,
 } from '@joyul/training';
-import { describeEffect, openAdapter } from './adapters.ts';
+import { openAdapter } from './adapters.ts';
 import {
   StartWatch,
   checkTrainability,
@@ -29,6 +29,7 @@ import {
   tellBackend,
   tellBefore,
   tellMemory,
+  tellOutcome,
   throwAsFailure,
   writeHistory,
 } from './common.ts';
@@ -85,32 +86,13 @@ const describe = ({ loss, perplexity }: LanguageEvaluation): string =>
   `${loss.toFixed(3)} (perplexity ${perplexity.toFixed(2)})`;
 
 function tell(context: Context, strategy: Strategy, result: LanguageTrainResult, perIteration: number): void {
-  const { emit } = context;
-  const { trainability, best, evaluations, iterations, stopReason } = result;
+  const { best, evaluations, iterations } = result;
   const [first] = evaluations;
-  const isUnchanged = best.iteration === 0;
-  if (isUnchanged)
-    emit({
-      type: 'finding',
-      weight: 'warning',
-      text: 'No evaluation was better than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
-    });
-  emit({
-    type: 'finding',
-    weight: 'headline',
-    text: `Validation loss ${describe(best)} after ${best.iteration} of ${iterations} iterations${first === undefined ? '' : `; before training ${describe(first)}`}.`,
-  });
-  const share = percent(trainability.trainedWeights / trainability.totalWeights);
-  const what = strategy.adapters === undefined ? strategy.blocks.join(', ') : 'adapters';
-  emit({
-    type: 'finding',
-    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights (${what}); digests prove that the rest did not move.`,
-  });
-  if (trainability.effective !== undefined && !isUnchanged)
-    emit({ type: 'finding', text: describeEffect(trainability.effective) });
-  emit({
-    type: 'finding',
-    text: `Training ended because ${stopReason}; the weights with the lowest validation loss are kept. ${perIteration.toFixed(2)} s an iteration.`,
+  tellOutcome(context, result, {
+    headline: `Validation loss ${describe(best)} after ${best.iteration} of ${iterations} iterations${first === undefined ? '' : `; before training ${describe(first)}`}.`,
+    what: strategy.adapters === undefined ? strategy.blocks.join(', ') : 'adapters',
+    kept: 'the weights with the lowest validation loss are kept',
+    perIteration,
   });
 }
 
@@ -124,13 +106,8 @@ interface ChosenRows extends Readonly<Record<'train' | 'validation', readonly Ro
 async function chooseRows(dataset: Dataset, { params, seed }: Context): Promise<ChosenRows> {
   if (params.data === 'labelled')
     return { train: await dataset.rows('train'), validation: await dataset.rows('validation') };
-  const rows = shuffle(await dataset.rows('unlabelled'), makeRandom(seed));
-  if (rows.length < 2)
-    throw new StepFailure('NO_ROWS', `The data set has ${rows.length} unlabelled texts.`, {
-      help: 'Give prepare some: unlabelled: PATH.',
-    });
-  const aside = rows.slice(0, Math.ceil(rows.length / 20));
-  return { train: rows.slice(aside.length), validation: aside, aside: aside.map(({ id }) => id) };
+  const rows = await readUnlabelled(dataset, seed);
+  return { ...rows, aside: rows.validation.map(({ id }) => id) };
 }
 
 /** Trains a language model and writes it. */

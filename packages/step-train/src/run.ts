@@ -19,7 +19,7 @@ import type {
   TrainResult,
   TrainingStart,
 } from '@joyul/training';
-import { describeEffect, keepAdapter, openAdapter } from './adapters.ts';
+import { keepAdapter, openAdapter } from './adapters.ts';
 import {
   StartWatch,
   checkTrainability,
@@ -29,50 +29,34 @@ import {
   tellBackend,
   tellBefore,
   tellMemory,
+  tellOutcome,
   throwAsFailure,
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { trainOnTexts } from './encoder.ts';
 import { trainLanguage } from './language.ts';
 import { searchForPrompt } from './prompt.ts';
 
-/** What was trained, in brackets. */
-function describeTrained({ blocks, adapters }: Strategy): string {
-  if (adapters !== undefined) return ' (adapters and the head)';
-  return blocks.length === 0 ? '' : ` (${blocks.join(', ')} and the head)`;
+/** What was trained; undefined for a head alone. */
+function nameTrained({ blocks, adapters }: Strategy): string | undefined {
+  if (adapters !== undefined) return 'adapters and the head';
+  return blocks.length === 0 ? undefined : `${blocks.join(', ')} and the head`;
 }
 
 function tell(context: Context, strategy: Strategy, result: TrainResult, perIteration: number): void {
-  const { emit } = context;
-  const { trainability, best, evaluations, iterations, stopReason } = result;
-  const first = evaluations[0];
-  const share = percent(trainability.trainedWeights / trainability.totalWeights);
-  const isUnchanged = best.iteration === 0;
+  const { trainability, best, evaluations, iterations } = result;
+  const [first] = evaluations;
   const kind =
-    trainability.isFineTuning || isUnchanged
+    trainability.isFineTuning || best.iteration === 0
       ? ''
       : 'No pretrained weight changed: this is feature extraction, not fine-tuning. ';
-  if (isUnchanged) {
-    emit({
-      type: 'finding',
-      weight: 'warning',
-      text: 'No evaluation was better than the starting weights, so these are kept and nothing was tuned: try a lower learning rate, or more data.',
-    });
-  }
-  emit({
-    type: 'finding',
-    weight: 'headline',
-    text: `${kind}Validation accuracy ${percent(best.accuracy)} (loss ${best.loss.toFixed(3)}) after ${best.iteration} of ${iterations} iterations; before training ${percent(first?.accuracy ?? 0)} (loss ${(first?.loss ?? 0).toFixed(3)}).`,
-  });
-  emit({
-    type: 'finding',
-    text: `Trained ${trainability.trainedTensors} of ${trainability.tensors.length} tensors, ${share} of all weights${describeTrained(strategy)}; digests prove that the rest did not move.`,
-  });
-  if (trainability.effective !== undefined && !isUnchanged)
-    emit({ type: 'finding', text: describeEffect(trainability.effective) });
-  emit({
-    type: 'finding',
-    text: `Training ended because ${stopReason}; the weights with the highest validation accuracy are kept (of equals those with the lowest loss). ${perIteration.toFixed(2)} s an iteration.`,
+  const what = nameTrained(strategy);
+  tellOutcome(context, result, {
+    headline: `${kind}Validation accuracy ${percent(best.accuracy)} (loss ${best.loss.toFixed(3)}) after ${best.iteration} of ${iterations} iterations; before training ${percent(first?.accuracy ?? 0)} (loss ${(first?.loss ?? 0).toFixed(3)}).`,
+    ...(what === undefined ? {} : { what }),
+    kept: 'the weights with the highest validation accuracy are kept (of equals those with the lowest loss)',
+    perIteration,
   });
 }
 
@@ -117,21 +101,23 @@ export async function runTrain(context: Context): Promise<void> {
   const dataset = await readDataset(context.inputs.dataset);
   const strategy = await readStrategy(context.inputs.strategy);
   if (strategy.method === 'prompt') return searchForPrompt(dataset, strategy, context);
-  if (dataset.header.task !== 'classification') return trainLanguage(dataset, context);
-  requireLabels(context);
-  return trainOnLabels(dataset, context);
+  if (dataset.header.task !== 'classification') {
+    refuseObjective(context);
+    return trainLanguage(dataset, context);
+  }
+  return context.params.data === 'unlabelled'
+    ? trainOnTexts(dataset, context)
+    : trainOnLabels(dataset, context);
 }
 
-/** An encoder with a head has nothing to learn from texts alone. */
-function requireLabels(context: Context): void {
-  if (context.params.data === 'unlabelled')
-    throw new StepFailure(
-      'NOT_A_DECODER',
-      'An encoder with a head learns nothing from unlabelled texts here.',
-      {
-        help: 'Take `data: unlabelled` out, or train a language model: format: chat or text in prepare.',
-      },
-    );
+/** Objectives are an encoder's: a decoder guesses the next token of labelled and unlabelled texts alike. */
+function refuseObjective({ params: { objective } }: Context): void {
+  if (objective === 'auto') return;
+  throw new StepFailure(
+    'NOT_AN_ENCODER',
+    `objective: ${objective} is for encoders, but these rows are for a language model.`,
+    { help: 'Take objective out, or prepare labelled texts with format: classification.' },
+  );
 }
 
 async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {

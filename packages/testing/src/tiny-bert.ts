@@ -1,5 +1,5 @@
 import { listSpecialTokens, writeTokenizer } from './tiny-tokenizer.ts';
-import { bertWeightSpecs, drawWeight, parseBertConfig, writeModel } from '@joyul/models';
+import { bertWeightSpecs, drawWeight, maskedHeadSpecs, parseBertConfig, writeModel } from '@joyul/models';
 
 /** Words of the tiny model's language: its first half is said in one mood, its second half in the other. */
 const moods = {
@@ -61,8 +61,15 @@ const tokenizer = {
   },
 };
 
-/** Writes a BERT model folder with random weights: 3 layers of width 32, so that a whole pipeline takes seconds. */
-export async function writeTinyBert(dir: string, seed = 7): Promise<void> {
+/**
+ * Writes a BERT model folder with random weights: 3 layers of width 32, so that a whole pipeline takes seconds. With
+ * `guessesWords` it has a head for masked words.
+ */
+export async function writeTinyBert(
+  dir: string,
+  seed = 7,
+  { guessesWords = false }: { readonly guessesWords?: boolean } = {},
+): Promise<void> {
   const rawConfig = {
     architectures: ['BertModel'],
     model_type: 'bert',
@@ -85,7 +92,8 @@ export async function writeTinyBert(dir: string, seed = 7): Promise<void> {
     sep_token: '[SEP]',
     mask_token: '[MASK]',
   });
-  const tensors = bertWeightSpecs(config).map((spec) => drawWeight(spec, config.initializerRange, seed));
+  const specs = [...bertWeightSpecs(config), ...(guessesWords ? maskedHeadSpecs(config) : [])];
+  const tensors = specs.map((spec) => drawWeight(spec, config.initializerRange, seed));
   await writeModel(dir, { rawConfig, tensors, tokenizerFrom: source });
 }
 

@@ -81,6 +81,7 @@ const tasks = {
   test: { needsNative: true, command: ['packages/tooling/src/check.ts'] },
   build: { command: ['packages/tooling/src/build.ts'] },
   joyul: { command: ['packages/cli/src/main.ts'] },
+  'bench:data': { command: ['bench/data/main.ts'] },
   'bench:engine': { command: ['bench/engine/main.ts'] },
   'bench:memory': { needsNative: true, command: ['bench/memory/main.ts'] },
   'bench:training': { needsNative: true, command: ['bench/training/main.ts'] },

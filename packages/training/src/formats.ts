@@ -120,25 +120,30 @@ export interface HparamsFile {
 }
 
 /** Peak learning rates of methods by task; where nothing is trained they stand for nothing. */
-const learningRates: Readonly<Record<'classification' | 'language', Readonly<Record<Method, number>>>> = {
+const learningRates: Readonly<
+  Record<'classification' | 'language' | 'unlabelled', Readonly<Record<Method, number>>>
+> = {
   classification: { full: 5e-5, repurpose: 2e-4, lora: 1e-3, extract: 0, prompt: 0 },
   language: { full: 2e-5, repurpose: 1e-4, lora: 5e-4, extract: 0, prompt: 0 },
+  unlabelled: { full: 3e-5, repurpose: 5e-5, lora: 3e-4, extract: 0, prompt: 0 },
 };
 
 /**
  * Values for a method when nothing is known yet. For classifiers those of the BERT paper for full tuning, higher for
- * fewer weights; for language models (`text` and `chat`) lower rates and longer texts.
+ * fewer weights; for language models (`text` and `chat`) lower rates and longer texts; for encoders on `unlabelled` texts
+ * those of SimCSE (Gao et al. 2021): large batches, so that a text is told from many, and one epoch.
  */
 export function defaultHparams(
   method: Method,
-  task: 'classification' | 'text' | 'chat' = 'classification',
+  task: 'classification' | 'text' | 'chat' | 'unlabelled' = 'classification',
 ): Hparams {
-  const isLanguage = task !== 'classification';
+  const isLanguage = task === 'text' || task === 'chat';
+  const isUnlabelled = task === 'unlabelled';
   return {
-    learning_rate: learningRates[isLanguage ? 'language' : 'classification'][method],
+    learning_rate: learningRates[isLanguage ? 'language' : isUnlabelled ? task : 'classification'][method],
     head_learning_rate: method === 'extract' ? 1e-2 : 1e-3,
-    batch_size: isLanguage ? 8 : 16,
-    epochs: method === 'extract' ? 10 : 3,
+    batch_size: isLanguage ? 8 : isUnlabelled ? 64 : 16,
+    epochs: isUnlabelled ? 1 : method === 'extract' ? 10 : 3,
     weight_decay: 0.01,
     warmup_ratio: 0.1,
     warmup_steps: 0,

@@ -6,6 +6,15 @@ export { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 export type { Checkpoint, Evaluation, EvaluationPoint, TrainingState } from './checkpoint.ts';
 export { entryNames, makeClassifierProgram } from './classifier-program.ts';
 export type { ClassifierOptions, ClassifierUpdate } from './classifier-program.ts';
+export { probeEncoder } from './encoder/probe-encoder.ts';
+export type { ProbeScore } from './encoder/probe-encoder.ts';
+export { trainEncoder } from './encoder/train-encoder.ts';
+export type {
+  EncoderEvaluation,
+  EncoderTrainOptions,
+  EncoderTrainResult,
+  Objective,
+} from './encoder/encoder-options.ts';
 export { encodeFeatures } from './trunk/features.ts';
 export type { FeatureOptions, Features } from './trunk/features.ts';
 export { bertTrunk, llamaTrunk } from './trunk/trunk-model.ts';
@@ -76,6 +85,7 @@ export { describeMemory, requireMemory } from './memory-plan.ts';
 export type { MemoryAlternative } from './memory-plan.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';
 export type { Prediction, Predictor, PredictorOptions } from './predictor.ts';
+export { readUnlabelled } from './read-unlabelled.ts';
 export { findPrefixObstacle, scheduleFactor } from './schedule.ts';
 export type { Schedule } from './schedule.ts';
 export { optimizerOf, rateShareOf, slotsOf } from './update-rule.ts';

@@ -1,5 +1,4 @@
-import { sizeOf } from '@joyul/compute';
-import type { Variable } from '@joyul/compute';
+import type { Variable, VariableValue } from '@joyul/compute';
 import type { ModelFolder, NamedTensor } from '@joyul/models';
 
 /**
@@ -10,9 +9,9 @@ export async function* valuesOf(
   variables: readonly Variable[],
   model: ModelFolder,
   given?: ReadonlyMap<string, Pick<NamedTensor, 'data'>>,
-): AsyncGenerator<readonly [string, Float32Array]> {
-  for (const { name, shape } of variables) {
+): AsyncGenerator<readonly [string, VariableValue]> {
+  for (const { name } of variables) {
     const data = given?.get(name)?.data ?? (await model.tensors.get(name)?.readData());
-    yield [name, data ?? new Float32Array(sizeOf(shape))];
+    yield [name, data ?? 0];
   }
 }

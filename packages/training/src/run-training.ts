@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { sizeOf } from '@joyul/compute';
 import type { ChosenPrecision, MemoryPrediction, Slot } from '@joyul/compute';
 import type { AdapterPlan, NamedTensor } from '@joyul/models';
 import { mergeTrained } from './adapters.ts';
@@ -99,10 +98,8 @@ export async function runTraining<Batch, E extends EvaluationPoint>(
 const valuesOf = (tensors: readonly NamedTensor[]): readonly (readonly [string, Float32Array])[] =>
   tensors.map(({ name, data }) => [name, data] as const);
 
-/** One after the other, so that they are never all in JavaScript. */
-function* zeros(slots: readonly Slot[]): Iterable<readonly [string, Float32Array]> {
-  for (const { name, shape } of slots) yield [name, new Float32Array(sizeOf(shape))];
-}
+const zeros = (slots: readonly Slot[]): readonly (readonly [string, 0])[] =>
+  slots.map(({ name }) => [name, 0]);
 
 function finish<Batch, E extends EvaluationPoint>(
   { before, isTrained, adapters }: RunPlan<Batch, E>,

@@ -93,7 +93,7 @@ export interface TrainResult<E extends EvaluationPoint = Evaluation> {
 
 /** Training cannot go on: the loss is not finite, nothing learns, or memory would run out. */
 export class TrainingError extends Error {
-  readonly code: 'LOSS_NOT_FINITE' | 'NO_GRADIENT' | 'NO_ROWS' | 'OUT_OF_MEMORY';
+  readonly code: 'LOSS_NOT_FINITE' | 'NO_GRADIENT' | 'NO_MASKED_HEAD' | 'NO_ROWS' | 'OUT_OF_MEMORY';
   readonly help: string;
 
   constructor(code: TrainingError['code'], message: string, help: string) {

@@ -4,6 +4,7 @@ import { collectNodes } from '../ir.ts';
 import { convolutionKernels } from './convolution-kernels.ts';
 import type { Kernel } from './kernel.ts';
 import { at, multiply, numbers, shapeOf, sumOfRows } from './kernel.ts';
+import { statelessRandomUniform } from './random-kernels.ts';
 
 type TwoOperands = (left: Tfjs.Tensor, right: Tfjs.Tensor) => Tfjs.Tensor;
 type OneOperand = (x: Tfjs.Tensor) => Tfjs.Tensor;
@@ -183,6 +184,7 @@ export const eagerKernels: Readonly<Record<string, Kernel>> = {
   BatchMatMulV2: matMul,
   SparseSoftmaxCrossEntropyWithLogits: sparseCrossEntropy,
   BiasAddGrad: (tf, inputs) => sumOfRows(tf, at(inputs, 0)),
+  StatelessRandomUniform: statelessRandomUniform,
   L2Loss: (tf, inputs) => tf.mul(tf.sum(tf.square(at(inputs, 0))), 0.5),
   Fused: (tf, inputs, node) => {
     if (node.body === undefined) throw new Error('Internal error: a fused node without a body.');

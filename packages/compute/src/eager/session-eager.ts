@@ -134,10 +134,11 @@ export function createEagerSession(tf: typeof Tfjs, program: Program): Session {
     backend: tf.getBackend() === 'wasm' ? 'wasm' : 'cpu',
     matmul: 'float32',
     async write(values) {
-      for await (const [variableName, data] of eachValue(values)) {
+      for await (const [variableName, value] of eachValue(values)) {
         const variable = program.findVariable(variableName);
-        if (variable !== undefined)
-          assign(variable.name, makeTensor(variable.shape, variable.dtype, data.slice()));
+        if (variable === undefined) continue;
+        const { shape, dtype } = variable;
+        assign(variable.name, value === 0 ? tf.zeros([...shape]) : makeTensor(shape, dtype, value.slice()));
       }
     },
     async run(name, feeds) {

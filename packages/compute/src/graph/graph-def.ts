@@ -35,6 +35,8 @@ export interface VariableNames {
   readonly value: string;
   /** … and fetch this to assign it. */
   readonly assigned: string;
+  /** Feed 0 to {@link SavedProgram.zero} and fetch this to set all of it to zero. */
+  readonly cleared: string;
   /** Fetch this to read it; absent for a weight that is kept in bfloat16 alone. */
   readonly read?: string;
 }
@@ -45,6 +47,8 @@ export interface SavedProgram {
   readonly content: Buffer;
   readonly entries: ReadonlyMap<string, EntryNames>;
   readonly variables: ReadonlyMap<string, VariableNames>;
+  /** What zeros are made of: a value that is fed, since a constant would be repeated when the graph is optimized, and kept. */
+  readonly zero: string;
 }
 
 /** How a program is written. */
@@ -105,8 +109,13 @@ class GraphWriter {
     this.#names.set(variable.node, [this.write(`${scope}/read`, 'ReadVariableOp', [handle], type)]);
   }
 
+  /** Writes the scalar that zeros are made of. */
+  writeZero(): string {
+    return this.write('zero', 'Placeholder', [], { dtype: { type: 'float32' }, shape: { shape: [] } });
+  }
+
   /** Writes how values get into variables that hold the same numbers, and out again. */
-  writeAccess(targets: readonly Variable[], index: number): VariableNames {
+  writeAccess(targets: readonly Variable[], index: number, zero: string): VariableNames {
     const scope = `a${index}`;
     const [first] = targets;
     if (first === undefined) throw new Error('Internal error: a value that goes nowhere.');
@@ -116,19 +125,23 @@ class GraphWriter {
       dtype: { type: dtype },
       shape: { shape: first.shape },
     });
-    const assigned = targets.map((target) => {
+    const assign = (from: string, target: Variable): string => {
       const isNarrow = target.dtype !== dtype;
-      const source = isNarrow ? this.add('Cast', [value], castAttributes(dtype, target.dtype)) : value;
-      return this.add('AssignVariableOp', [this.#handleOf(target.name), source], {
-        dtype: { type: target.dtype },
-      });
-    });
-    const whole = this.write(`${scope}/whole`, 'Identity', [value, ...assigned.map((name) => `^${name}`)], type); // prettier-ignore
+      const source = isNarrow ? this.add('Cast', [from], castAttributes(dtype, target.dtype)) : from;
+      const handle = this.#handleOf(target.name);
+      return `^${this.add('AssignVariableOp', [handle, source], { dtype: { type: target.dtype } })}`;
+    };
+    const assigned = targets.map((target) => assign(value, target));
+    const lengths = this.#writeConstant(constant(first.shape, [first.shape.length], 'int32').node);
+    const zeros = this.add('Fill', [lengths, zero], { ...type, index_type: { type: 'int32' } });
+    const cleared = targets.map((target) => assign(zeros, target));
+    const whole = this.write(`${scope}/whole`, 'Identity', [value, ...assigned], type);
     // A shape as the result, since fetching the value would copy it back.
     const done = this.write(`${scope}/done`, 'Shape', [whole], { ...type, out_type: { type: 'int32' } });
     return {
       value,
       assigned: done,
+      cleared: this.write(`${scope}/cleared`, 'Identity', [zero, ...cleared], type),
       ...(first.dtype === dtype ? { read: this.nameOf(first) } : {}),
     };
   }
@@ -365,12 +378,13 @@ export function writeSavedModel(program: Program, options: WriteOptions): SavedP
   written.variables.forEach((variable, index) => {
     writer.writeVariable(variable, index);
   });
+  const zero = writer.writeZero();
   const variables = program.variables.map(({ name }, index) => {
     const holders = [written.findVariable(name), shadows.get(name)].filter((holder) => holder !== undefined);
-    return [name, writer.writeAccess(holders, index)] as const;
+    return [name, writer.writeAccess(holders, index, zero)] as const;
   });
   const entries = new Map(
     written.entries.map((entry, index) => [entry.name, writer.writeEntry(entry, index)]),
   );
-  return { content: writer.finish(), entries, variables: new Map(variables) };
+  return { content: writer.finish(), entries, variables: new Map(variables), zero };
 }

@@ -193,6 +193,11 @@ const rules: Readonly<Record<string, AttributeRule>> = {
     adj_y: { bool: transposeB === true },
   }),
   BiasAddGrad: (node) => ({ T: { type: inputType(node) }, data_format: { text: 'NHWC' } }),
+  StatelessRandomUniform: () => ({
+    dtype: { type: 'float32' },
+    T: { type: 'int32' },
+    Tseed: { type: 'int32' },
+  }),
   SparseSoftmaxCrossEntropyWithLogits: (node) => ({
     T: { type: inputType(node) },
     Tlabels: { type: 'int32' },

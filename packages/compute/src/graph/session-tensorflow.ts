@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { writeSavedModel } from './graph-def.ts';
-import type { SavedProgram, VariableNames, WriteOptions } from './graph-def.ts';
+import type { SavedProgram, WriteOptions } from './graph-def.ts';
 import type { Tensor, TensorData } from '../ir.ts';
 import { sizeOf } from '../ir.ts';
 import type { Binding, NativeTensor } from '../native/binding.ts';
@@ -15,6 +15,12 @@ import type { Feeds, Session } from '../session.ts';
 
 /** What goes to variables in one call: each call looks through the whole graph, and one for all holds all values twice. */
 const writtenBytesAtOnce = 256e6;
+
+/** A tensor that is fed to a node. */
+interface Feed {
+  readonly id: number;
+  readonly name: string;
+}
 
 /** Hands a program to TensorFlow's session, which optimizes its graph once and keeps its variables. */
 export function createTensorflowSession(binding: Binding, program: Program, options: WriteOptions): Session {
@@ -65,28 +71,38 @@ export function createTensorflowSession(binding: Binding, program: Program, opti
     backend: 'tensorflow',
     matmul: options.matmul,
     async write(values) {
-      let ids: number[] = [];
-      let names: VariableNames[] = [];
+      let fed: Feed[] = [];
+      let fetched: string[] = [];
       let bytes = 0;
       const flush = async (): Promise<void> => {
-        if (ids.length === 0) return;
+        if (fetched.length === 0) return;
         const done = call(
-          ids,
-          names.map((name) => name.value),
-          names.map((name) => name.assigned),
+          fed.map(({ id }) => id),
+          fed.map(({ name }) => name),
+          fetched,
         );
         for (const tensor of done) binding.deleteTensor(tensor.id);
-        [ids, names, bytes] = [[], [], 0];
+        [fed, fetched, bytes] = [[], [], 0];
         await yieldToEvents();
       };
-      for await (const [name, data] of eachValue(values)) {
+      const cleared: string[] = [];
+      for await (const [name, value] of eachValue(values)) {
         const variable = program.findVariable(name);
         if (variable === undefined) continue;
-        if (bytes + data.byteLength > writtenBytesAtOnce) await flush();
-        ids.push(make(variable, data, name));
-        names.push(lookUp(saved.variables, name));
-        bytes += data.byteLength;
+        const names = lookUp(saved.variables, name);
+        if (value === 0) {
+          cleared.push(names.cleared);
+          continue;
+        }
+        if (bytes + value.byteLength > writtenBytesAtOnce) await flush();
+        fed.push({ id: make(variable, value, name), name: names.value });
+        fetched.push(names.assigned);
+        bytes += value.byteLength;
       }
+      await flush();
+      if (cleared.length === 0) return;
+      fed = [{ id: binding.createTensor([], dtypeNumbers.float32, Float32Array.of(0)), name: saved.zero }];
+      fetched = cleared;
       await flush();
     },
     async run(name, feeds: Feeds) {

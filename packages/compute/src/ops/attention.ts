@@ -1,6 +1,8 @@
 import type { Tensor } from '../ir.ts';
 import { constant } from '../ir.ts';
 import { add, cast, mul, sub } from './elementwise.ts';
+import { makeDrop } from './dropout.ts';
+import type { Dropout } from './dropout.ts';
 import { fuse } from './fuse.ts';
 import { batchMatMul } from './matmul.ts';
 import { softmax } from './neural.ts';
@@ -17,7 +19,18 @@ const forbidden = -1e9;
  * `bias` broadcasts to [batch, heads, time, time] and is large and negative where attention is forbidden;
  * no gradient flows to it. Only the probabilities are kept for the backward pass.
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor {
+export const attention = (q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor =>
+  attentionWith(q, k, v, { bias });
+
+/** What {@link attentionWith} adds to scores, and drops. */
+export interface AttentionOptions {
+  readonly bias: Tensor;
+  /** Of probabilities; absent: nothing. */
+  readonly dropout?: Dropout;
+}
+
+/** {@link attention} of which probabilities may be dropped. */
+export function attentionWith(q: Tensor, k: Tensor, v: Tensor, { bias, dropout }: AttentionOptions): Tensor {
   const [batch = 0, heads = 0, time = 0, headDim = 0] = q.shape;
   const groups = lengthOf(k, 1);
   const keys = lengthOf(k, 2);
@@ -25,12 +38,16 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor): Tensor
   const folded = [batch, groups, (heads / groups) * time, headDim];
   const queries = reshapeTo(q, folded);
   const scores = reshapeTo(batchMatMul(queries, k, { transposeB: true }), [batch, heads, time, keys]);
-  const probabilities = keptAsOperand(reshapeTo(softmax(add(scores, bias)), [...folded.slice(0, 3), keys]));
-  const mixed = withGradient(batchMatMul(probabilities, v), [queries, k, v], (gradient, needed) => {
-    const gradientV =
-      needed[2] === true ? batchMatMul(probabilities, gradient, { transposeA: true }) : undefined;
+  const places = [...folded.slice(0, 3), keys];
+  const drop = dropout === undefined ? (x: Tensor): Tensor => x : makeDrop(places, dropout);
+  const all = reshapeTo(softmax(add(scores, bias)), places);
+  const kept = keptAsOperand(drop(all));
+  // What is dropped is multiplied, but the backward pass of softmax needs all of it.
+  const probabilities = dropout === undefined ? kept : all;
+  const mixed = withGradient(batchMatMul(kept, v), [queries, k, v], (gradient, needed) => {
+    const gradientV = needed[2] === true ? batchMatMul(kept, gradient, { transposeA: true }) : undefined;
     if (needed[0] !== true && needed[1] !== true) return [undefined, undefined, gradientV];
-    const toProbabilities = batchMatMul(gradient, v, { transposeB: true });
+    const toProbabilities = drop(batchMatMul(gradient, v, { transposeB: true }));
     const [toScores] = fuse([toProbabilities, probabilities], (g, p) => {
       const weighted = mul(g, p);
       return [sub(weighted, mul(p, sum(weighted, [-1], true)))] as const;

@@ -2,6 +2,8 @@ export * from './attention.ts';
 export * from './batch-norm.ts';
 export * from './convolution.ts';
 export * from './elementwise.ts';
+export { dropout, randomUniform } from './dropout.ts';
+export type { Dropout } from './dropout.ts';
 export { compiled, fuse } from './fuse.ts';
 export { packHalf, unpackHalf } from './half.ts';
 export * from './losses.ts';

@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../row.ts';
+import type { ChatMessage, JsonObject } from '../row.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import { ChatTemplateError } from './chat-template.ts';
 import type { ChatTemplate } from './chat-template.ts';
@@ -17,15 +17,21 @@ export interface LanguageEncoder {
   readonly tokenizer: Tokenizer;
   /** Ends a reply. */
   readonly endId: number;
-  /** The tokens of a conversation up to where the assistant's next words begin. */
-  encodePrompt(messages: readonly ChatMessage[]): Int32Array;
+  /** How many tokens the model knows; absent where it is not known. */
+  readonly vocabularySize?: number;
+  /** The tokens of a conversation, in which `tools` may be called, up to where the assistant's next words begin. */
+  encodePrompt(messages: readonly ChatMessage[], tools?: readonly JsonObject[]): Int32Array;
   /**
    * A conversation of which the assistant's turns are learned, with the token that ends each; turns of weight 0 are
    * not. Cut after `maxLength` tokens.
    *
    * @throws ChatTemplateError where the template does not tell which tokens are the assistant's.
    */
-  encodeConversation(messages: readonly ChatMessage[], maxLength: number): EncodedLanguage;
+  encodeConversation(
+    messages: readonly ChatMessage[],
+    maxLength: number,
+    tools?: readonly JsonObject[],
+  ): EncodedLanguage;
   /** A text of which every token is learned, and the end, in pieces of at most `maxLength` tokens. */
   encodeText(text: string, maxLength: number): readonly EncodedLanguage[];
 }
@@ -43,14 +49,18 @@ interface Segment {
  * Divides a conversation into what is read and what is learned, by prefix difference: an assistant's turn is what
  * the template adds when it is said, after what stands there when it is asked for. Needs no mark in the template.
  */
-function divide(template: ChatTemplate, messages: readonly ChatMessage[]): readonly Segment[] {
+function divide(
+  template: ChatTemplate,
+  messages: readonly ChatMessage[],
+  tools: readonly JsonObject[] | undefined,
+): readonly Segment[] {
   const segments: Segment[] = [];
-  const whole = template.render(messages);
+  const whole = template.render(messages, { tools });
   let done = 0;
   for (const [index, { role, weight }] of messages.entries()) {
     if (role !== 'assistant') continue;
-    const asked = template.render(messages.slice(0, index), { asksForReply: true });
-    const said = template.render(messages.slice(0, index + 1));
+    const asked = template.render(messages.slice(0, index), { asksForReply: true, tools });
+    const said = template.render(messages.slice(0, index + 1), { tools });
     if (!said.startsWith(asked) || !whole.startsWith(said) || asked.length < done)
       throw new ChatTemplateError(
         `The chat template writes earlier turns in another way once turn ${index + 1} of ${messages.length} is there, so it cannot be told which tokens the assistant says.`,
@@ -71,7 +81,11 @@ function labelsOf(ids: readonly number[], isLearned: boolean, endId: number): re
 }
 
 /** Makes an encoder of a model's tokenizer and chat template; a model without one reads plain texts only. */
-export function makeLanguageEncoder(tokenizer: Tokenizer, given: ChatTemplate | undefined): LanguageEncoder {
+export function makeLanguageEncoder(
+  tokenizer: Tokenizer,
+  given: ChatTemplate | undefined,
+  vocabularySize?: number,
+): LanguageEncoder {
   const { endId } = tokenizer;
   const findTemplate = (): ChatTemplate => {
     if (given !== undefined) return given;
@@ -88,13 +102,14 @@ export function makeLanguageEncoder(tokenizer: Tokenizer, given: ChatTemplate | 
   return {
     tokenizer,
     endId,
-    encodePrompt: (messages) =>
-      Int32Array.from(tokenizer.encodePlain(findTemplate().render(messages, { asksForReply: true }))),
-    encodeConversation(messages, maxLength) {
+    ...(vocabularySize === undefined ? {} : { vocabularySize }),
+    encodePrompt: (messages, tools) =>
+      Int32Array.from(tokenizer.encodePlain(findTemplate().render(messages, { asksForReply: true, tools }))),
+    encodeConversation(messages, maxLength, tools) {
       const ids: number[] = [];
       const labels: number[] = [];
       // Each part by itself, as a prompt is when the model answers it: no token reaches over the border.
-      for (const { text, isLearned } of divide(findTemplate(), messages)) {
+      for (const { text, isLearned } of divide(findTemplate(), messages, tools)) {
         const own = tokenizer.encodePlain(text);
         ids.push(...own);
         labels.push(...labelsOf(own, isLearned, endId));

@@ -1,7 +1,10 @@
 import type { RawRow } from '../row.ts';
 import { countLabels } from '../labels.ts';
 import type { QualityFinding, QualityPlace } from './report.ts';
-import { makeFinding } from './report.ts';
+import { FoundPlaces, makeFinding } from './report.ts';
+import { kindOf, textLengthOf } from '../store/row-table.ts';
+import { forEachRow } from '../store/for-each-row.ts';
+import type { Pace } from '../store/for-each-row.ts';
 
 const preview = (text: string): string => {
   const line = text.replace(/\s+/g, ' ').trim();
@@ -20,17 +23,6 @@ const plural = (count: number, one: string, many = `${one}s`): string =>
 
 /** Signs of text that was decoded by the wrong table: UTF-8 read as Windows-1252, or lost characters. */
 const garbled = /\uFFFD|Ã[\u0080-\u00BF]|â€[\u0098-\u009D™œ\u009d]|Â[\u00A0-\u00BF]/;
-
-/** Rows whose characters look wrongly decoded. */
-function findGarbled(rows: readonly RawRow[]): QualityFinding[] {
-  const places = rows.flatMap((row) => {
-    const at = row.text.search(garbled);
-    return at === -1 ? [] : [placeOf(row, 'text', preview(row.text.slice(Math.max(0, at - 20), at + 30)))];
-  });
-  if (places.length === 0) return [];
-  const message = `${plural(places.length, 'text')} ${places.length === 1 ? 'looks' : 'look'} wrongly decoded. Save the source as UTF-8.`;
-  return [makeFinding('GARBLED', 'warning', message, places)];
-}
 
 const scripts: readonly (readonly [string, RegExp])[] = [
   ['Latin', /\p{Script=Latin}/gu],
@@ -56,49 +48,56 @@ export function scriptOf(text: string): string | undefined {
   return most.count === 0 ? undefined : most.name;
 }
 
-/** Rows in another writing system than nine tenths of the data, and rows without any letter. */
-function findOddScripts(rows: readonly RawRow[]): QualityFinding[] {
-  const found = rows.map((row) => scriptOf(row.text));
-  const counts = new Map<string, number>();
-  for (const script of found) if (script !== undefined) counts.set(script, (counts.get(script) ?? 0) + 1);
-  const [main, count] = [...counts].reduce((best, item) => (item[1] > best[1] ? item : best), [
-    '',
-    0,
-  ] as const);
+/** Texts that look wrongly decoded, in other letters than the rest, or without any. */
+async function checkCharacters(rows: readonly RawRow[], pace: Pace): Promise<QualityFinding[]> {
+  const broken = new FoundPlaces();
+  const silent = new FoundPlaces();
+  const byScript = new Map<string, { count: number; places: FoundPlaces }>();
+  await forEachRow(
+    rows,
+    (row) => {
+      const { text } = row;
+      const at = text.search(garbled);
+      if (at !== -1) broken.add(placeOf(row, 'text', preview(text.slice(Math.max(0, at - 20), at + 30))));
+      const script = scriptOf(text);
+      if (script === undefined) return silent.add(placeOf(row, 'text', preview(text)));
+      const use = byScript.get(script) ?? { count: 0, places: new FoundPlaces() };
+      byScript.set(script, use);
+      use.count++;
+      use.places.add(() => placeOf(row, 'text', `${script}: ${preview(text)}`));
+    },
+    pace,
+  );
   const findings: QualityFinding[] = [];
-  const without = rows.filter((_, index) => found[index] === undefined);
-  if (without.length > 0)
+  if (broken.total > 0) {
+    const message = `${plural(broken.total, 'text')} ${broken.total === 1 ? 'looks' : 'look'} wrongly decoded. Save the source as UTF-8.`;
+    findings.push(makeFinding('GARBLED', 'warning', message, broken));
+  }
+  if (silent.total > 0)
     findings.push(
-      makeFinding(
-        'NO_LETTERS',
-        'warning',
-        `${plural(without.length, 'text')} without a letter.`,
-        without.map((row) => placeOf(row, 'text', preview(row.text))),
-      ),
+      makeFinding('NO_LETTERS', 'warning', `${plural(silent.total, 'text')} without a letter.`, silent),
     );
-  if (count < rows.length * 0.9 || count === rows.length - without.length) return findings;
-  const places = rows.flatMap((row, index) => {
-    const script = found[index];
-    return script === undefined || script === main
-      ? []
-      : [placeOf(row, 'text', `${script}: ${preview(row.text)}`)];
-  });
-  const message = `${plural(places.length, 'text')} not in ${main} letters, as the others are.`;
-  return [...findings, makeFinding('OTHER_SCRIPT', 'warning', message, places)];
+  const [main, ...others] = [...byScript].sort((a, b) => b[1].count - a[1].count);
+  if (main === undefined || others.length === 0 || main[1].count < rows.length * 0.9) return findings;
+  const total = others.reduce((sum, [, { count }]) => sum + count, 0);
+  const message = `${plural(total, 'text')} not in ${main[0]} letters, as the others are.`;
+  const places = others.flatMap(([, use]) => use.places.places);
+  return [...findings, { ...makeFinding('OTHER_SCRIPT', 'warning', message, places), total }];
 }
 
 /** Rows far longer than the rest: beyond the third quartile by five times the distance of the quartiles. */
 function findLongTexts(rows: readonly RawRow[]): QualityFinding[] {
-  const lengths = rows.map((row) => row.text.length).sort((a, b) => a - b);
+  const lengths = Uint32Array.from(rows, textLengthOf).sort();
   const at = (share: number): number => lengths[Math.floor(lengths.length * share)] ?? 0;
   const bound = at(0.75) + 5 * Math.max(at(0.75) - at(0.25), 10);
-  const places = rows
-    .filter((row) => row.text.length > bound)
-    .sort((a, b) => b.text.length - a.text.length)
-    .map((row) => placeOf(row, 'text', `${row.text.length} characters`));
-  if (places.length === 0) return [];
-  const message = `${plural(places.length, 'text')} of more than ${bound} characters; the median is ${at(0.5)}.`;
-  return [makeFinding('LONG_TEXT', 'info', message, places)];
+  const long = rows
+    .filter((row) => textLengthOf(row) > bound)
+    .sort((a, b) => textLengthOf(b) - textLengthOf(a));
+  if (long.length === 0) return [];
+  const found = new FoundPlaces();
+  for (const row of long) found.add(placeOf(row, 'text', `${textLengthOf(row)} characters`));
+  const message = `${plural(long.length, 'text')} of more than ${bound} characters; the median is ${at(0.5)}.`;
+  return [makeFinding('LONG_TEXT', 'info', message, found)];
 }
 
 const fewRows = 8;
@@ -134,7 +133,15 @@ function findImbalance(rows: readonly RawRow[]): QualityFinding[] {
   return [...findings, makeFinding('IMBALANCE', 'warning', message, places)];
 }
 
-/** Everything about the kept rows that a person should look at. */
-export function checkQuality(rows: readonly RawRow[]): readonly QualityFinding[] {
-  return [...findImbalance(rows), ...findGarbled(rows), ...findOddScripts(rows), ...findLongTexts(rows)];
+/** Everything about the kept rows that a person should look at; tokens have no characters to look at. */
+export async function checkQuality(
+  rows: readonly RawRow[],
+  pace: Pace = {},
+): Promise<readonly QualityFinding[]> {
+  const isText = rows.every((row) => kindOf(row) !== 'tokens');
+  return [
+    ...findImbalance(rows),
+    ...(isText ? await checkCharacters(rows, pace) : []),
+    ...(isText ? findLongTexts(rows) : []),
+  ];
 }

@@ -62,14 +62,36 @@ export interface QualityReport {
 
 const maxPlaces = 100;
 
+/** Counts rows and keeps the places of the first hundred, however many there are. */
+export class FoundPlaces {
+  readonly #places: QualityPlace[] = [];
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  get places(): readonly QualityPlace[] {
+    return this.#places;
+  }
+
+  /** Adds a place, which is made only where it is kept. */
+  add(place: QualityPlace | (() => QualityPlace)): void {
+    if (this.#total < maxPlaces) this.#places.push(typeof place === 'function' ? place() : place);
+    this.#total++;
+  }
+}
+
 /** Makes a finding of the rows that have it. */
 export function makeFinding(
   code: string,
   severity: QualityFinding['severity'],
   message: string,
-  places: readonly QualityPlace[],
+  found: FoundPlaces | readonly QualityPlace[],
 ): QualityFinding {
-  return { code, severity, message, total: places.length, places: places.slice(0, maxPlaces) };
+  if (found instanceof FoundPlaces)
+    return { code, severity, message, total: found.total, places: found.places };
+  return { code, severity, message, total: found.length, places: found.slice(0, maxPlaces) };
 }
 
 /** Lengths in words that fit a report: quantiles and a histogram of at most ten equal steps. */

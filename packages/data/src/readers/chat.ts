@@ -1,54 +1,17 @@
-import type { ChatMessage, RowShape } from '../row.ts';
-
-/** Something wrong inside one row; `field` is a JSON pointer. */
-export interface FieldProblem {
-  readonly field: string;
-  readonly message: string;
-}
+import type { ChatMessage, FieldNames, JsonObject, RowShape } from '../row.ts';
+import type { FieldProblem } from './field-problem.ts';
+import { describeValue, isRecord, parseNested, pointerTo } from './field-problem.ts';
+import { readToolCalls, readTools } from './tools.ts';
 
 /** A conversation, or all that keeps a row from being one. */
 export type ChatResult =
-  | { readonly messages: readonly ChatMessage[]; readonly problems?: undefined }
+  | {
+      readonly messages: readonly ChatMessage[];
+      /** The functions that the assistant may call. */
+      readonly tools?: readonly JsonObject[];
+      readonly problems?: undefined;
+    }
   | { readonly messages?: undefined; readonly problems: readonly FieldProblem[] };
-
-/** The fields that make a row one of the known shapes. */
-const shapeFields: readonly (readonly [RowShape, readonly string[]])[] = [
-  ['chat', ['messages']],
-  ['sharegpt', ['conversations']],
-  ['alpaca', ['instruction', 'output']],
-  ['prompt-completion', ['prompt', 'completion']],
-];
-
-/** Shapes that are known and not trained on. */
-const refusedFields: readonly (readonly [string, readonly string[]])[] = [
-  ['a preference pair', ['chosen', 'rejected']],
-  ['a preference pair', ['preferred_output', 'non_preferred_output']],
-  ['a row of token ids', ['input_ids']],
-];
-
-const hasAll = (names: readonly string[], wanted: readonly string[]): boolean =>
-  wanted.every((name) => names.includes(name));
-
-/**
- * The shape of a row with these fields, or the reason why none can be chosen.
- *
- * A row that fits two shapes is refused, since training on the wrong half would look healthy.
- */
-export function detectShape(
-  names: readonly string[],
-  fields: { readonly hasText: boolean; readonly hasLabel: boolean },
-): RowShape | { readonly reason: string } {
-  const fits = shapeFields.filter(([, wanted]) => hasAll(names, wanted)).map(([shape]) => shape);
-  if (fields.hasText && fits.length > 0) fits.push(fields.hasLabel ? 'classification' : 'text');
-  if (fits.length > 1)
-    return { reason: `This row fits ${fits.join(' and ')} at once. Set format to the one that is meant.` };
-  const [shape] = fits;
-  if (shape !== undefined) return shape;
-  const refused = refusedFields.find(([, wanted]) => hasAll(names, wanted));
-  if (refused !== undefined)
-    return { reason: `This is ${refused[0]} (${refused[1].join(', ')}), which no step here trains on.` };
-  return fields.hasLabel ? 'classification' : 'text';
-}
 
 const roles: Readonly<Record<string, ChatMessage['role']>> = {
   system: 'system',
@@ -63,47 +26,62 @@ const roles: Readonly<Record<string, ChatMessage['role']>> = {
   function_call: 'assistant',
 };
 
-const describe = (value: unknown): string =>
-  value === undefined ? 'missing' : (JSON.stringify(value) ?? 'missing').slice(0, 60);
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Text of a message: a string, or a list of text parts as OpenAI has them. */
 function readContent(value: unknown, field: string): string | FieldProblem {
   if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) return { field, message: `expected a string, but is ${describe(value)}.` };
+  if (!Array.isArray(value)) return { field, message: `expected a string, but is ${describeValue(value)}.` };
   const texts: string[] = [];
   for (const [index, part] of value.entries()) {
     if (!isRecord(part) || part['type'] !== 'text' || typeof part['text'] !== 'string')
       return {
         field: `${field}/${index}`,
-        message: `expected a part with type "text", but is ${describe(part)}.`,
+        message: `expected a part with type "text", but is ${describeValue(part)}.`,
       };
     texts.push(part['text']);
   }
   return texts.join('');
 }
 
-function readTurn(
-  value: unknown,
+/** What a turn says beside its words: tool calls, the call that it answers, who speaks. */
+function readExtras(
+  value: Readonly<Record<string, unknown>>,
   field: string,
-  keys: readonly [string, string],
-): ChatMessage | FieldProblem {
-  if (!isRecord(value)) return { field, message: `expected an object, but is ${describe(value)}.` };
-  const [roleKey, contentKey] = keys;
+): Pick<ChatMessage, 'tool_calls' | 'tool_call_id' | 'name'> | FieldProblem {
+  const calls = value['tool_calls'];
+  const hasCalls = calls !== undefined && calls !== null && !(Array.isArray(calls) && calls.length === 0);
+  const read = hasCalls ? readToolCalls(calls, `${field}/tool_calls`) : undefined;
+  if (read?.problem !== undefined) return read.problem;
+  const { tool_call_id: id, name } = value;
+  return {
+    ...(read === undefined ? {} : { tool_calls: read.value }),
+    ...(typeof id === 'string' ? { tool_call_id: id } : {}),
+    ...(typeof name === 'string' ? { name } : {}),
+  };
+}
+
+/** The names that a turn's speaker and words have: OpenAI's, or ShareGPT's. */
+const keysOf = (turn: Readonly<Record<string, unknown>>): readonly [string, string] =>
+  turn['role'] === undefined && turn['from'] !== undefined ? ['from', 'value'] : ['role', 'content'];
+
+function readTurn(given: unknown, field: string): ChatMessage | FieldProblem {
+  const value = parseNested(given);
+  if (!isRecord(value)) return { field, message: `expected an object, but is ${describeValue(value)}.` };
+  const [roleKey, contentKey] = keysOf(value);
   const named = value[roleKey];
   const role = typeof named === 'string' ? roles[named] : undefined;
   if (role === undefined)
     return {
       field: `${field}/${roleKey}`,
-      message: `expected one of ${Object.keys(roles).join(', ')}, but is ${describe(named)}.`,
+      message: `expected one of ${Object.keys(roles).join(', ')}, but is ${describeValue(named)}.`,
     };
-  const hasCall = Array.isArray(value['tool_calls']);
+  const extras = readExtras(value, field);
+  if ('field' in extras) return extras;
+  const said = value[contentKey];
+  const saysNothing = said === null || said === undefined || said === '';
   const content =
-    hasCall && (value[contentKey] === null || value[contentKey] === undefined)
-      ? JSON.stringify(value['tool_calls'])
-      : readContent(value[contentKey], `${field}/${contentKey}`);
+    extras.tool_calls !== undefined && saysNothing
+      ? JSON.stringify(extras.tool_calls)
+      : readContent(said, `${field}/${contentKey}`);
   if (typeof content !== 'string') return content;
   if (role === 'assistant' && content.trim() === '')
     return {
@@ -111,10 +89,11 @@ function readTurn(
       message: 'the assistant says nothing: there is nothing to learn.',
     };
   const weight = value['weight'];
-  if (weight === undefined) return { role, content };
+  // Tables write the weight of turns without one as null.
+  if (weight === undefined || weight === null) return { role, content, ...extras };
   if (weight !== 0 && weight !== 1)
-    return { field: `${field}/weight`, message: `expected 0 or 1, but is ${describe(weight)}.` };
-  return { role, content, weight };
+    return { field: `${field}/weight`, message: `expected 0 or 1, but is ${describeValue(weight)}.` };
+  return { role, content, ...extras, weight };
 }
 
 const isProblem = (turn: ChatMessage | FieldProblem): turn is FieldProblem => 'field' in turn;
@@ -146,12 +125,13 @@ function checkOrder(messages: readonly ChatMessage[], base: string): FieldProble
   return problems;
 }
 
-function readTurns(value: unknown, base: string, keys: readonly [string, string]): ChatResult {
+function readTurns(given: unknown, base: string): ChatResult {
+  const value = parseNested(given);
   if (!Array.isArray(value))
     return {
-      problems: [{ field: base, message: `expected a list of messages, but is ${describe(value)}.` }],
+      problems: [{ field: base, message: `expected a list of messages, but is ${describeValue(value)}.` }],
     };
-  const turns = value.map((turn, index) => readTurn(turn, `${base}/${index}`, keys));
+  const turns = value.map((turn, index) => readTurn(turn, `${base}/${index}`));
   const problems = turns.filter(isProblem);
   if (problems.length > 0) return { problems };
   const messages = turns.filter((turn): turn is ChatMessage => !isProblem(turn));
@@ -161,7 +141,8 @@ function readTurns(value: unknown, base: string, keys: readonly [string, string]
 
 function readAlpaca(values: ReadonlyMap<string, unknown>): ChatResult {
   const turns: { role: string; content: unknown }[] = [];
-  if (typeof values.get('system') === 'string') turns.push({ role: 'system', content: values.get('system') });
+  if (typeof values.get('system') === 'string' && values.get('system') !== '')
+    turns.push({ role: 'system', content: values.get('system') });
   const problems: FieldProblem[] = [];
   const history = values.get('history');
   if (Array.isArray(history)) {
@@ -173,50 +154,66 @@ function readAlpaca(values: ReadonlyMap<string, unknown>): ChatResult {
     if (typeof values.get(name) !== 'string')
       problems.push({
         field: `/${name}`,
-        message: `expected a string, but is ${describe(values.get(name))}.`,
+        message: `expected a string, but is ${describeValue(values.get(name))}.`,
       });
   if (problems.length > 0) return { problems };
   const input = values.get('input');
   const question = `${String(values.get('instruction'))}${typeof input === 'string' && input !== '' ? `\n${input}` : ''}`;
   turns.push({ role: 'user', content: question }, { role: 'assistant', content: values.get('output') });
-  return readTurns(turns, '/history', ['role', 'content']);
+  return readTurns(turns, '/history');
 }
 
-function readPromptCompletion(values: ReadonlyMap<string, unknown>): ChatResult {
+function readPromptCompletion(values: ReadonlyMap<string, unknown>, names: FieldNames): ChatResult {
   const asTurns = (value: unknown, role: string): unknown[] =>
     Array.isArray(value) ? value : [{ role, content: value }];
-  for (const name of ['prompt', 'completion']) {
+  const fields = [names.prompt ?? 'prompt', names.completion ?? 'completion'] as const;
+  const [prompt, completion] = fields.map((name) => values.get(name));
+  const problems = fields.flatMap((name) => {
     const value = values.get(name);
-    if (typeof value !== 'string' && !Array.isArray(value))
-      return {
-        problems: [
-          { field: `/${name}`, message: `expected a string or messages, but is ${describe(value)}.` },
-        ],
-      };
-  }
-  return readTurns(
-    [...asTurns(values.get('prompt'), 'user'), ...asTurns(values.get('completion'), 'assistant')],
-    '/messages',
-    ['role', 'content'],
-  );
+    if (Array.isArray(value) || (typeof value === 'string' && value.trim() !== '')) return [];
+    return [
+      { field: pointerTo(name), message: `expected a string or messages, but is ${describeValue(value)}.` },
+    ];
+  });
+  if (problems.length > 0) return { problems };
+  return readTurns([...asTurns(prompt, 'user'), ...asTurns(completion, 'assistant')], '/messages');
 }
 
-/** Makes a conversation of a row: OpenAI's, ShareGPT's, Alpaca's or a prompt with its completion. */
-export function readConversation(values: ReadonlyMap<string, unknown>, shape: RowShape): ChatResult {
+/** The turns of a row, by its shape. */
+function readShape(values: ReadonlyMap<string, unknown>, shape: RowShape, names: FieldNames): ChatResult {
   switch (shape) {
-    case 'sharegpt': {
-      const result = readTurns(values.get('conversations'), '/conversations', ['from', 'value']);
-      const system = values.get('system');
-      if (result.messages === undefined || typeof system !== 'string' || system === '') return result;
-      return { messages: [{ role: 'system', content: system }, ...result.messages] };
-    }
     case 'alpaca':
       return readAlpaca(values);
     case 'prompt-completion':
-      return readPromptCompletion(values);
-    default:
-      return readTurns(values.get('messages'), '/messages', ['role', 'content']);
+      return readPromptCompletion(values, names);
+    default: {
+      const field = names.messages ?? (shape === 'sharegpt' ? 'conversations' : 'messages');
+      return readTurns(values.get(field), pointerTo(field));
+    }
   }
+}
+
+/** Makes a conversation of a row: OpenAI's, ShareGPT's, Alpaca's or a prompt with its completion. */
+export function readConversation(
+  values: ReadonlyMap<string, unknown>,
+  shape: RowShape,
+  names: FieldNames = {},
+): ChatResult {
+  const field = names.tools ?? 'tools';
+  const given = values.get(field);
+  const hasTools = given !== undefined && given !== null && given !== '' && given !== '[]';
+  const tools = hasTools ? readTools(given, pointerTo(field)) : undefined;
+  const result = readShape(values, shape, names);
+  if (tools?.problem !== undefined) return { problems: [...(result.problems ?? []), tools.problem] };
+  if (result.messages === undefined) return result;
+  const system = values.get(names.system ?? 'system');
+  const hasSystem = typeof system === 'string' && system !== '' && shape !== 'alpaca';
+  const isTold = result.messages[0]?.role === 'system' || result.messages[0]?.role === 'developer';
+  return {
+    messages:
+      hasSystem && !isTold ? [{ role: 'system', content: system }, ...result.messages] : result.messages,
+    ...(tools === undefined || tools.value.length === 0 ? {} : { tools: tools.value }),
+  };
 }
 
 /** A conversation as one text: what duplicates and lengths are measured on. */

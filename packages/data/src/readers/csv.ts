@@ -7,10 +7,17 @@ export interface Cell {
   readonly column: number;
 }
 
+/** What breaks the rules of RFC 4180, and where. */
+interface CsvProblem {
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
 /** A table's records, and what breaks the rules of RFC 4180. */
 export interface CsvTable {
   readonly records: readonly (readonly Cell[])[];
-  readonly problems: readonly { readonly line: number; readonly column: number; readonly message: string }[];
+  readonly problems: readonly CsvProblem[];
 }
 
 /** The delimiter among `,` `;` tab and `|` that the first line has most of, outside quotes. */
@@ -27,13 +34,14 @@ export function detectDelimiter(text: string): string {
 
 /** Reads one text after the other, keeping line and column. */
 class Scanner {
-  readonly #text: string;
+  readonly text: string;
   at = 0;
-  line = 1;
+  line: number;
   #lineStart = 0;
 
-  constructor(text: string) {
-    this.#text = text;
+  constructor(text: string, line: number) {
+    this.text = text;
+    this.line = line;
   }
 
   get column(): number {
@@ -41,43 +49,78 @@ class Scanner {
   }
 
   get isAtEnd(): boolean {
-    return this.at >= this.#text.length;
+    return this.at >= this.text.length;
   }
 
   peek(offset = 0): string {
-    return this.#text[this.at + offset] ?? '';
+    return this.text[this.at + offset] ?? '';
   }
 
   next(): string {
     const character = this.peek();
-    this.at++;
-    if (character === '\n') {
-      this.line++;
-      this.#lineStart = this.at;
-    }
+    this.moveTo(this.at + 1);
     return character;
   }
-}
 
-/** Parses comma-separated values: quotes, quoted newlines and doubled quotes, CRLF, a byte order mark. */
-export function parseCsv(text: string, delimiter = detectDelimiter(text)): CsvTable {
-  const scanner = new Scanner(text);
-  if (scanner.peek() === '\uFEFF') scanner.at = 1;
-  const records: Cell[][] = [];
-  const problems: { line: number; column: number; message: string }[] = [];
-  while (!scanner.isAtEnd) {
-    const record = parseRecord(scanner, delimiter, problems);
-    // A line with nothing on it is not a record.
-    if (record.length > 1 || record[0]?.value !== '') records.push(record);
+  /** Goes on behind what was read, counting its lines. */
+  moveTo(end: number): string {
+    const from = this.at;
+    for (
+      let at = this.text.indexOf('\n', from);
+      at !== -1 && at < end;
+      at = this.text.indexOf('\n', at + 1)
+    ) {
+      this.line++;
+      this.#lineStart = at + 1;
+    }
+    this.at = end;
+    return this.text.slice(from, end);
   }
-  return { records, problems };
 }
 
-function parseRecord(
-  scanner: Scanner,
-  delimiter: string,
-  problems: { line: number; column: number; message: string }[],
-): Cell[] {
+/** Parses comma-separated values as they come: quotes, quoted newlines and doubled quotes, CRLF, a byte order mark. */
+export class CsvParser {
+  #delimiter: string | undefined;
+  #rest = '';
+  #line = 1;
+
+  /** `delimiter` is found in the first line where it is absent. */
+  constructor(delimiter?: string) {
+    this.#delimiter = delimiter;
+  }
+
+  /** The records that end in what was given so far; what may go on is kept for the next call. */
+  parse(text: string, isLast: boolean): CsvTable {
+    const whole = this.#rest + text;
+    this.#delimiter ??= detectDelimiter(whole);
+    const scanner = new Scanner(whole, this.#line);
+    const records: Cell[][] = [];
+    const problems: CsvProblem[] = [];
+    let done = { at: 0, line: this.#line };
+    while (!scanner.isAtEnd) {
+      const found: CsvProblem[] = [];
+      const record = parseRecord(scanner, this.#delimiter, found);
+      // Blocks end with a line, so only a quoted field can reach over the end: it is read again with what follows.
+      const mayGoOn =
+        !isLast && whole.length < maxRecord && found.some(({ message }) => message === neverEnds);
+      if (scanner.isAtEnd && mayGoOn) break;
+      done = { at: scanner.at, line: scanner.line };
+      problems.push(...found);
+      // A line with nothing on it is not a record.
+      if (record.length > 1 || record[0]?.value !== '') records.push(record);
+    }
+    this.#rest = whole.slice(done.at);
+    this.#line = done.line;
+    return { records, problems };
+  }
+}
+
+/** A quoted field that is longer than this many characters has lost its end. */
+const maxRecord = 1 << 26;
+
+const neverEnds = 'A quoted field begins here and never ends.';
+
+function parseRecord(scanner: Scanner, delimiter: string, problems: CsvProblem[]): Cell[] {
   const record: Cell[] = [];
   for (;;) {
     const { line, column } = scanner;
@@ -93,32 +136,28 @@ function parseRecord(
 }
 
 function parsePlain(scanner: Scanner, delimiter: string): string {
-  let value = '';
-  while (!scanner.isAtEnd) {
-    const character = scanner.peek();
-    if (character === delimiter || character === '\n' || (character === '\r' && scanner.peek(1) === '\n'))
-      break;
-    value += scanner.next();
+  const { text } = scanner;
+  let at = scanner.at;
+  for (; at < text.length; at++) {
+    const character = text[at];
+    if (character === delimiter || character === '\n' || (character === '\r' && text[at + 1] === '\n')) break;
   }
-  return value;
+  return scanner.moveTo(at);
 }
 
-function parseQuoted(
-  scanner: Scanner,
-  delimiter: string,
-  problems: { line: number; column: number; message: string }[],
-): string {
+function parseQuoted(scanner: Scanner, delimiter: string, problems: CsvProblem[]): string {
   const start = { line: scanner.line, column: scanner.column };
   scanner.next();
   let value = '';
   for (;;) {
-    if (scanner.isAtEnd) {
-      problems.push({ ...start, message: 'A quoted field begins here and never ends.' });
-      return value;
+    const quote = scanner.text.indexOf('"', scanner.at);
+    if (quote === -1) {
+      problems.push({ ...start, message: neverEnds });
+      return value + scanner.moveTo(scanner.text.length);
     }
-    const character = scanner.next();
-    if (character !== '"') value += character;
-    else if (scanner.peek() === '"') value += scanner.next();
+    value += scanner.moveTo(quote);
+    scanner.next();
+    if (scanner.peek() === '"') value += scanner.next();
     else break;
   }
   const after = scanner.peek();

@@ -1,11 +1,5 @@
 import type { RowProblem } from '../row.ts';
-import type { TableRecord } from './table-record.ts';
-
-/** Objects of a JSON file with the lines they begin on. */
-interface JsonRecords {
-  readonly records: readonly TableRecord[];
-  readonly problems: readonly RowProblem[];
-}
+import type { RecordBatch, TableRecord } from './table-record.ts';
 
 const describe = (value: unknown): string =>
   Array.isArray(value) ? 'an array' : (JSON.stringify(value) ?? 'nothing').slice(0, 60);
@@ -16,7 +10,10 @@ function parseRecord(file: string, line: number, content: string): TableRecord |
   try {
     value = JSON.parse(content);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // V8 adds a line and a column of the piece, which are not those of the file.
+    const reason = String(error)
+      .replace(/^SyntaxError: /, '')
+      .replace(/ \(line \d+ column \d+\)$/, '');
     return { file, line, message: `This is not JSON: ${reason}.` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -24,7 +21,7 @@ function parseRecord(file: string, line: number, content: string): TableRecord |
   return { line, values: new Map(Object.entries(value)) };
 }
 
-function sortOut(items: readonly (TableRecord | RowProblem)[]): JsonRecords {
+function sortOut(items: readonly (TableRecord | RowProblem)[]): RecordBatch {
   const isProblem = (item: TableRecord | RowProblem): item is RowProblem => 'message' in item;
   return {
     records: items.filter((item): item is TableRecord => !isProblem(item)),
@@ -32,11 +29,14 @@ function sortOut(items: readonly (TableRecord | RowProblem)[]): JsonRecords {
   };
 }
 
-/** The objects of a file with one a line. */
-export function readJsonLines(file: string, text: string): JsonRecords {
-  const lines = text.replace(/^\uFEFF/, '').split('\n');
+/** The objects of lines with one each; `first` is the number of the first line. */
+export function readJsonLines(file: string, text: string, first: number): RecordBatch {
   return sortOut(
-    lines.flatMap((content, index) => (content.trim() === '' ? [] : [parseRecord(file, index + 1, content)])),
+    text
+      .split('\n')
+      .flatMap((content, index) =>
+        content.trim() === '' ? [] : [parseRecord(file, first + index, content)],
+      ),
   );
 }
 
@@ -53,8 +53,7 @@ function isJson(text: string): boolean {
  * The objects of a file that is one array, each parsed on its own so that it keeps its line; a file that is one object
  * is one record, as in folders with a file for each text.
  */
-export function readJsonArray(file: string, given: string): JsonRecords {
-  const text = given.replace(/^\uFEFF/, '');
+export function readJsonArray(file: string, text: string): RecordBatch {
   if (/^\s*\{/.test(text) && isJson(text)) return sortOut([parseRecord(file, 1, text)]);
   const pieces = splitArray(text);
   if (pieces === undefined) {

@@ -1,116 +1,48 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join, relative, sep } from 'node:path';
-import type { FieldNames, RawRow, ReadResult, RowProblem, RowShape } from '../row.ts';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { FieldNames, RawRow, RowBatch } from '../row.ts';
+import { CsvRecords } from './csv-records.ts';
 import { parseEmail } from './email.ts';
-import { readCsvRows, readJsonRows, readJsonlRows } from './table.ts';
+import { chooseFiles, labelOf, listFiles, splitOf } from './files.ts';
+import type { Candidate, SourceFormat } from './files.ts';
+import { readHubFolder } from './hub-folder.ts';
+import { readJsonArray, readJsonLines } from './json.ts';
+import { readLineBlocks } from './lines.ts';
+import { readParquet } from './parquet.ts';
+import type { ShapeVerdict } from './shape.ts';
+import type { RecordBatch } from './table-record.ts';
+import { RowMaker } from './table.ts';
 import type { TableOptions } from './table.ts';
-
-/** How rows are stored. */
-export type SourceFormat = 'csv' | 'jsonl' | 'json' | 'text' | 'email';
+import { TextSplitter, detectUnit } from './text-file.ts';
+import type { TextUnit } from './text-file.ts';
 
 /** What to read and how. */
-export interface ReadOptions {
-  /** Absent or `auto`: from each file's name and first characters. */
+export interface ReadOptions extends TableOptions {
+  /** Absent or `auto`: from each file's name. */
   readonly format?: SourceFormat | 'auto';
-  /** What a row of a table stands for; absent: from the names of its fields. */
-  readonly shape?: RowShape;
   readonly fields?: FieldNames;
   /**
    * For folders: the label of each file whose folder fits the key, which may hold `*`; files that fit
    * no key are left out. Absent: the label is the name of the folder.
    */
   readonly folders?: Readonly<Record<string, string>>;
+  /** Which of the data sets that a Hugging Face folder's README.md lists. */
+  readonly subset?: string;
+  /** What one text of a plain file is; absent: documents in folders, parts of a lone file. */
+  readonly texts?: TextUnit;
   readonly signal?: AbortSignal;
   /** Told now and then how many of the files are read. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What reading a source gave. */
-export interface SourceResult extends ReadResult {
+/** What reading a source gave besides its rows. */
+export interface SourceSummary {
   /** Files of the source that hold no rows and were left out. */
   readonly ignored: readonly string[];
-}
-
-/** All files under a path, relative to it, in code-unit order. */
-async function listFiles(path: string): Promise<readonly string[]> {
-  if ((await stat(path)).isFile()) return [''];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(path, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((file) => !file.split('/').some((part) => part.startsWith('.')));
-  return files.sort((left, right) => (left < right ? -1 : 1));
-}
-
-const formats: Readonly<Record<string, SourceFormat>> = {
-  '.csv': 'csv',
-  '.tsv': 'csv',
-  '.jsonl': 'jsonl',
-  '.ndjson': 'jsonl',
-  '.json': 'json',
-  '.txt': 'text',
-  '.eml': 'email',
-};
-
-/** Files that say something about a data set and are no part of it. */
-const isDocumentation = (file: string): boolean =>
-  /(?:^|\/)(?:readme|license|licence|notice|changelog|security)(?:\.\w+)?$|(?:^|\/)(?:package|datapackage|dataset_infos?)\.json$/i.test(
-    file,
-  );
-
-interface Candidate {
-  readonly file: string;
-  readonly format: SourceFormat;
-}
-
-/** The files that hold rows: where tables and documents lie side by side, the tables. */
-function chooseFiles(path: string, files: readonly string[], options: ReadOptions): readonly Candidate[] {
-  if (files.length === 1 && files[0] === '') {
-    const format = options.format ?? 'auto';
-    return [
-      { file: '', format: format === 'auto' ? (formats[extname(path).toLowerCase()] ?? 'text') : format },
-    ];
-  }
-  const known = files
-    .filter((file) => !isDocumentation(file))
-    .flatMap((file): Candidate[] => {
-      const format = formats[extname(file).toLowerCase()];
-      return format === undefined ? [] : [{ file, format }];
-    });
-  const { format } = options;
-  if (format === 'email' || format === 'text')
-    // Mail often lies in files with a number or nothing after the dot; descriptions beside it are JSON.
-    return files
-      .filter((file) => !isDocumentation(file) && formats[extname(file).toLowerCase()] !== 'json')
-      .filter((file) => format === 'email' || formats[extname(file).toLowerCase()] === 'text')
-      .map((file) => ({ file, format }));
-  if (format !== undefined && format !== 'auto') return known.filter((item) => item.format === format);
-  for (const kinds of [['csv', 'jsonl'], ['json'], ['text', 'email']]) {
-    const found = known.filter((item) => kinds.includes(item.format));
-    if (found.length > 0) return found;
-  }
-  return [];
-}
-
-/** True where a folder's path fits a pattern such as `easy-ham-*` or `mail/spam`, at any depth. */
-function fitsFolder(folder: string, pattern: string): boolean {
-  const source = pattern
-    .replace(/^\.?\/|\/$/g, '')
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    .join('[^/]*');
-  return new RegExp(`(?:^|/)${source}(?:/|$)`).test(folder);
-}
-
-/** The label that a file's folder gives it, or undefined where the file does not count. */
-function labelOf(file: string, folders: ReadOptions['folders']): string | undefined {
-  const folder = dirname(file);
-  if (folders === undefined) return folder === '.' ? undefined : basename(folder);
-  // The longest key that fits wins, so that `mail/spam` can stand beside `mail`.
-  const key = Object.keys(folders)
-    .filter((pattern) => fitsFolder(folder, pattern))
-    .sort((a, b) => b.length - a.length)[0];
-  return key === undefined ? undefined : folders[key];
+  /** What the tables were taken for, by shape; empty where there are none. */
+  readonly verdicts: readonly ShapeVerdict[];
+  /** Texts that were no part of a table, by what each is. */
+  readonly texts: Readonly<Partial<Record<TextUnit, number>>>;
 }
 
 const replySign = /^(?:\s*(?:re|fwd?|aw|sv|antwort)(?:\[\d+\])?\s*:)+\s*/i;
@@ -119,83 +51,129 @@ const replySign = /^(?:\s*(?:re|fwd?|aw|sv|antwort)(?:\[\d+\])?\s*:)+\s*/i;
 const threadOf = (subject: string): string =>
   subject.replace(replySign, '').toLowerCase().replace(/\W+/g, ' ').trim();
 
-function readDocument(
-  file: string,
-  bytes: Buffer,
-  format: 'text' | 'email',
-  label: string | undefined,
-): RawRow {
-  const place = { file, line: 1 };
-  const named = label === undefined ? {} : { label };
-  if (format === 'text') return { text: decode(bytes), place, ...named };
-  const { subject, body } = parseEmail(bytes);
-  const thread = threadOf(subject);
-  return {
-    text: `${subject}\n${body}`,
-    place,
-    ...named,
-    ...(thread === '' ? {} : { group: `subject:${thread}` }),
-  };
-}
-
-/** The split that a file's name or folder stands for, as Hugging Face's data sets name them. */
-export function splitOf(file: string): RawRow['split'] {
-  const match = /(?:^|[/_.-])(train|validation|valid|val|dev|test)(?:[_.-][^/]*)?(?:\.[a-z]+$|\/)/i.exec(
-    file,
-  );
-  const name = match?.[1]?.toLowerCase();
-  return name === undefined ? undefined : name === 'train' || name === 'test' ? name : 'validation';
-}
-
 /** Old text is often not UTF-8; Latin-1 gives every byte a character. */
 function decode(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   return text.includes('\uFFFD') ? bytes.toString('latin1') : text;
 }
 
-/** What is wrong with a table's encoding: where the first byte is that is not UTF-8. */
-function checkEncoding(file: string, bytes: Buffer): RowProblem | undefined {
-  const text = bytes.toString('utf8');
+function readDocument(file: string, bytes: Buffer, format: 'text' | 'email'): RawRow {
+  const place = { file, line: 1 };
+  if (format === 'text') return { text: decode(bytes), place };
+  const { subject, body } = parseEmail(bytes);
+  const thread = threadOf(subject);
+  return { text: `${subject}\n${body}`, place, ...(thread === '' ? {} : { group: `subject:${thread}` }) };
+}
+
+/** The records of a table, some at a time. */
+async function* readTable(path: string, file: string, format: SourceFormat): AsyncGenerator<RecordBatch> {
+  if (format === 'parquet') return yield* readParquet(path, file);
+  if (format === 'json') return yield readWhole(path, file, await readFile(path));
+  const csv = format === 'csv' ? new CsvRecords(file) : undefined;
+  for await (const { text, line, isLast, problem } of readLineBlocks(path, file)) {
+    const { records, problems } = csv?.read(text, isLast) ?? readJsonLines(file, text, line);
+    yield { records, problems: problem === undefined ? problems : [problem, ...problems] };
+  }
+}
+
+function readWhole(path: string, file: string, bytes: Buffer): RecordBatch {
+  const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
+  const { records, problems } = readJsonArray(file, text);
   const at = text.indexOf('\uFFFD');
-  if (at === -1 || bytes.includes(Buffer.from('\uFFFD'))) return undefined;
-  const before = text.slice(0, at);
+  if (at === -1 || bytes.includes(Buffer.from('\uFFFD'))) return { records, problems };
+  const before = text.slice(0, at).split('\n');
+  const place = { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
   return {
-    file,
-    line: before.split('\n').length,
-    column: at - before.lastIndexOf('\n'),
-    message: 'This byte is not UTF-8. Save the file as UTF-8.',
+    records,
+    problems: [{ ...place, message: 'This byte is not UTF-8. Save the file as UTF-8.' }, ...problems],
   };
 }
 
-function readTable(
-  shown: string,
-  bytes: Buffer,
-  format: 'csv' | 'jsonl' | 'json',
-  options: TableOptions,
-): ReadResult {
-  const encoding = checkEncoding(shown, bytes);
-  const readers = { csv: readCsvRows, jsonl: readJsonlRows, json: readJsonRows };
-  const result = readers[format](shown, bytes.toString('utf8'), options);
-  return encoding === undefined ? result : { ...result, problems: [encoding, ...result.problems] };
+/** Reads the files of one source. */
+class SourceReader {
+  readonly #path: string;
+  readonly #name: string;
+  readonly #options: ReadOptions;
+  readonly #verdicts = new Map<string, ShapeVerdict>();
+  readonly #texts: Partial<Record<TextUnit, number>> = {};
+
+  constructor(path: string, name: string, options: ReadOptions) {
+    this.#path = path;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  get found(): Pick<SourceSummary, 'verdicts' | 'texts'> {
+    return { verdicts: [...this.#verdicts.values()], texts: this.#texts };
+  }
+
+  async *read({ file, format }: Candidate, isAlone: boolean): AsyncGenerator<RowBatch> {
+    const shown = file === '' ? this.#name : `${this.#name}/${file}`;
+    const path = join(this.#path, file);
+    const label = labelOf(file, this.#options.folders);
+    if (format === 'text' && label === undefined) return yield* this.#readTexts(path, shown, isAlone);
+    if (format === 'text' || format === 'email') {
+      const row = readDocument(shown, await readFile(path), format);
+      this.#count('document', 1);
+      return yield { rows: [label === undefined ? row : { ...row, label }], problems: [] };
+    }
+    const maker = new RowMaker(shown, this.#options);
+    for await (const batch of readTable(path, shown, format)) yield maker.make(batch);
+    if (maker.verdict !== undefined) this.#add(maker.verdict);
+  }
+
+  async *#readTexts(path: string, shown: string, isAlone: boolean): AsyncGenerator<RowBatch> {
+    const { texts } = this.#options;
+    if (texts === 'document' || (texts === undefined && !isAlone)) {
+      this.#count('document', 1);
+      return yield { rows: [readDocument(shown, await readFile(path), 'text')], problems: [] };
+    }
+    let splitter: TextSplitter | undefined;
+    let unit: TextUnit = texts ?? 'line';
+    for await (const block of readLineBlocks(path, shown, { isLenient: true })) {
+      if (splitter === undefined) unit = texts ?? detectUnit(block.text);
+      splitter ??= new TextSplitter(shown, unit);
+      const rows = splitter.read(block);
+      this.#count(unit, rows.length);
+      yield { rows, problems: [] };
+    }
+  }
+
+  #count(unit: TextUnit, texts: number): void {
+    this.#texts[unit] = (this.#texts[unit] ?? 0) + texts;
+  }
+
+  #add(verdict: ShapeVerdict): void {
+    const key = `${verdict.shape}\0${verdict.fields.join('\0')}`;
+    const known = this.#verdicts.get(key);
+    this.#verdicts.set(
+      key,
+      known === undefined
+        ? verdict
+        : { ...known, read: known.read + verdict.read, fit: known.fit + verdict.fit },
+    );
+  }
 }
 
-const atOnce = 64;
+const rowsAtOnce = 2000;
 
 /**
- * Reads a file or a folder of files into rows; every problem is collected, none stops the reading.
+ * Reads a file or a folder of files; `take` gets its rows and problems as they come, never all at once. Every problem is
+ * told, none stops the reading.
  *
  * `name` is what messages call the source.
  */
 export async function readSource(
   path: string,
   name: string,
-  options: ReadOptions = {},
-): Promise<SourceResult> {
-  const rows: RawRow[] = [];
-  const problems: RowProblem[] = [];
-  let shape: RowShape | undefined;
+  options: ReadOptions,
+  take: (batch: RowBatch) => void,
+): Promise<SourceSummary> {
   const files = await listFiles(path);
-  const all = chooseFiles(path, files, options);
+  const hub = await readHubFolder(path, name, files, options.subset);
+  const all = chooseFiles(path, files, options.format ?? 'auto').filter(
+    ({ file }) => hub === undefined || hub.splits.has(file),
+  );
   const isLabelledByFolder = options.folders !== undefined && all.some((item) => item.file.includes('/'));
   const chosen = all.filter(
     ({ file, format }) =>
@@ -203,32 +181,39 @@ export async function readSource(
       (format !== 'text' && format !== 'email') ||
       labelOf(file, options.folders) !== undefined,
   );
-  for (let start = 0; start < chosen.length; start += atOnce) {
-    options.signal?.throwIfAborted();
-    const part = chosen.slice(start, start + atOnce);
-    const contents = await Promise.all(part.map(({ file }) => readFile(join(path, file))));
-    for (const [index, { file, format }] of part.entries()) {
-      const bytes = contents[index] ?? Buffer.alloc(0);
-      const shown = file === '' ? name : `${name}/${file}`;
-      const split = splitOf(file === '' ? basename(path) : file);
-      const result =
-        format === 'text' || format === 'email'
-          ? { rows: [readDocument(shown, bytes, format, labelOf(file, options.folders))], problems: [] }
-          : readTable(shown, bytes, format, options);
-      shape ??= 'shape' in result ? result.shape : undefined;
-      for (const row of result.rows)
-        rows.push(row.split !== undefined || split === undefined ? row : { ...row, split });
-      problems.push(...result.problems);
+  const reader = new SourceReader(path, name, options);
+  let [found, told] = [0, 0];
+  const pass = ({ rows, problems }: RowBatch): void => {
+    found += rows.length + problems.length;
+    take({ rows, problems });
+  };
+  if (hub?.problem !== undefined) pass({ rows: [], problems: [hub.problem] });
+  for (const [done, candidate] of chosen.entries()) {
+    const { file } = candidate;
+    const split = hub === undefined ? splitOf(file === '' ? basename(path) : file) : hub.splits.get(file);
+    for await (const { rows, problems } of reader.read(candidate, chosen.length === 1)) {
+      options.signal?.throwIfAborted();
+      pass({
+        rows: rows.map((row) => (row.split !== undefined || split === undefined ? row : { ...row, split })),
+        problems,
+      });
+      if (found - told < rowsAtOnce) continue;
+      told = found;
+      options.onProgress?.(done, chosen.length);
     }
-    options.onProgress?.(Math.min(start + atOnce, chosen.length), chosen.length);
   }
-  if (rows.length === 0 && problems.length === 0)
-    problems.push({
-      file: name,
-      line: 1,
-      message: `Nothing was read: ${files.length} files, and none is CSV, JSONL, JSON, text or e-mail. Set format.`,
+  options.onProgress?.(chosen.length, chosen.length);
+  if (found === 0)
+    pass({
+      rows: [],
+      problems: [
+        {
+          file: name,
+          line: 1,
+          message: `Nothing was read: ${files.length} files, and none is CSV, JSONL, JSON, Parquet, text or e-mail. Set format.`,
+        },
+      ],
     });
   const taken = new Set(chosen.map((item) => item.file));
-  const ignored = files.filter((file) => !taken.has(file));
-  return { rows, problems, ignored, ...(shape === undefined ? {} : { shape }) };
+  return { ignored: files.filter((file) => !taken.has(file)), ...reader.found };
 }

@@ -1,14 +1,16 @@
-import type { FieldNames, RawRow, ReadResult, RowProblem, RowShape } from '../row.ts';
-import { detectShape, formatConversation, readConversation } from './chat.ts';
-import { parseCsv } from './csv.ts';
-import { readJsonArray, readJsonLines } from './json.ts';
-import type { TableRecord } from './table-record.ts';
+import type { FieldNames, RawRow, RowBatch, RowProblem, RowShape } from '../row.ts';
+import { formatConversation, readConversation } from './chat.ts';
+import { describeValue, pointerTo } from './field-problem.ts';
+import { detectShape, fieldsOf, isChatShape } from './shape.ts';
+import type { ShapeVerdict } from './shape.ts';
+import type { RecordBatch, TableRecord } from './table-record.ts';
+import { readTokens } from './tokens.ts';
 
 /** What to make of a table. */
 export interface TableOptions {
   readonly fields?: FieldNames;
-  /** Absent: from the names of the first row's fields. */
-  readonly shape?: RowShape;
+  /** Absent: from the names of the fields of each row; `chat` is any conversation. */
+  readonly shape?: RowShape | 'chat';
 }
 
 const usualNames = {
@@ -17,6 +19,11 @@ const usualNames = {
   id: ['id'],
   group: [],
   split: ['split'],
+  prompt: [],
+  completion: [],
+  system: [],
+  messages: [],
+  tools: [],
 } as const;
 
 const splits: Readonly<Record<string, RawRow['split']>> = {
@@ -30,30 +37,45 @@ const splits: Readonly<Record<string, RawRow['split']>> = {
 };
 
 type Role = keyof typeof usualNames;
-const roles: readonly Role[] = ['text', 'label', 'id', 'group', 'split'];
+const roles: readonly Role[] = [
+  'text',
+  'label',
+  'id',
+  'group',
+  'split',
+  'prompt',
+  'completion',
+  'system',
+  'messages',
+  'tools',
+];
+/** Of JSON, the first row need not have these for others to have them. */
+const optionalRoles: readonly Role[] = ['system', 'tools'];
 
 interface ResolvedFields {
   readonly fields: FieldNames;
   readonly problems: readonly RowProblem[];
 }
 
+/** A CSV file names its fields in line 1, above the first record. */
+const headerLine = (first: TableRecord): number => (first.columns === undefined ? first.line : 1);
+
 /** Finds the field of each role: the one that a param names, or the first of the usual names. */
-function resolveFields(
-  file: string,
-  line: number,
-  names: readonly string[],
-  wanted: FieldNames,
-): ResolvedFields {
+function resolveFields(file: string, first: TableRecord, wanted: FieldNames): ResolvedFields {
+  const names = [...first.values.keys()];
+  const line = headerLine(first);
   const problems: RowProblem[] = [];
   const fields: Partial<Record<Role, string>> = {};
-  const list = names.map((name) => `"${name}"`).join(', ');
+  const list = listNames(first);
   for (const role of roles) {
     const named = wanted[role];
     const found =
       named === undefined
         ? usualNames[role].find((name) => names.includes(name))
         : names.find((name) => name === named);
-    if (found !== undefined) fields[role] = found;
+    const isOptional = first.columns === undefined && optionalRoles.includes(role);
+    const field = found ?? (isOptional ? named : undefined);
+    if (field !== undefined) fields[role] = field;
     else if (named !== undefined)
       problems.push({
         file,
@@ -72,7 +94,8 @@ const isScalar = (value: unknown): value is string | number | boolean =>
 
 /** A problem at one field of a row, with the column where the file has columns. */
 function problemAt(file: string, record: TableRecord, field: string, message: string): RowProblem {
-  const column = record.columns?.get(field);
+  if (record.columns === undefined) return { file, line: record.line, field: pointerTo(field), message };
+  const column = record.columns.get(field);
   return { file, line: record.line, ...(column === undefined ? {} : { column }), field, message };
 }
 
@@ -112,7 +135,7 @@ function makeTextRow(file: string, record: TableRecord, fields: FieldNames): Raw
       file,
       record,
       fields.text ?? 'text',
-      `The text must be a string, but is ${JSON.stringify(text) ?? 'missing'}.`,
+      `The text must be a string, but is ${describeValue(text)}.`,
     );
   const label = fields.label === undefined ? undefined : record.values.get(fields.label);
   if (label !== undefined && label !== null && !isScalar(label))
@@ -120,7 +143,7 @@ function makeTextRow(file: string, record: TableRecord, fields: FieldNames): Raw
       file,
       record,
       fields.label ?? 'label',
-      `The label must be a string or a number, but is ${JSON.stringify(label)}.`,
+      `The label must be a string or a number, but is ${describeValue(label)}.`,
     );
   const hasLabel = label !== undefined && label !== null && String(label).trim() !== '';
   return {
@@ -131,8 +154,8 @@ function makeTextRow(file: string, record: TableRecord, fields: FieldNames): Raw
   };
 }
 
-/** A row with a conversation, or every problem in it. */
-function makeChatRow(
+/** A row with a conversation or with tokens, or every problem in it. */
+function makeNestedRow(
   file: string,
   record: TableRecord,
   shape: RowShape,
@@ -140,93 +163,127 @@ function makeChatRow(
 ): readonly (RawRow | RowProblem)[] {
   const common = readCommon(file, record, fields);
   if ('message' in common) return [common];
-  const result = readConversation(record.values, shape);
-  if (result.messages === undefined)
-    return result.problems.map(({ field, message }) => ({ file, line: record.line, field, message }));
-  const { messages } = result;
-  return [{ ...common, messages, text: formatConversation(messages), place: { file, line: record.line } }];
-}
-
-/** Makes rows of a table's records; the first record decides the shape. */
-function makeRows(file: string, records: readonly TableRecord[], options: TableOptions): ReadResult {
-  const [first] = records;
-  if (first === undefined) return { rows: [], problems: [] };
-  const names = [...first.values.keys()];
-  // A CSV file names its fields in line 1, above the first record.
-  const { fields, problems } = resolveFields(
-    file,
-    first.columns === undefined ? first.line : 1,
-    names,
-    options.fields ?? {},
-  );
-  if (problems.length > 0) return { rows: [], problems };
-  const shape =
-    options.shape ??
-    detectShape(names, { hasText: fields.text !== undefined, hasLabel: fields.label !== undefined });
-  if (typeof shape === 'object')
-    return { rows: [], problems: [{ file, line: first.line, message: shape.reason }] };
-  const isChat = shape !== 'classification' && shape !== 'text';
-  if (!isChat && fields.text === undefined) {
-    const list = names.map((name) => `"${name}"`).join(', ');
-    const message = `No field holds the text; the fields are ${list}. Set fields.text.`;
-    return { rows: [], problems: [{ file, line: first.columns === undefined ? first.line : 1, message }] };
-  }
-  const made = records.flatMap((record) =>
-    isChat ? makeChatRow(file, record, shape, fields) : [makeTextRow(file, record, fields)],
-  );
-  return {
-    rows: made.filter((row): row is RawRow => !isProblem(row)),
-    problems: made.filter(isProblem),
-    shape,
+  const place = { file, line: record.line };
+  const tell = ({ field, message }: { readonly field: string; readonly message: string }): RowProblem => {
+    const column = record.columns?.get(field.split('/')[1] ?? '');
+    return { ...place, ...(column === undefined ? {} : { column }), field, message };
   };
-}
-
-/** Joins what reading a file's syntax found with what making rows found, in the order of lines. */
-function joinProblems(result: ReadResult, broken: readonly RowProblem[]): ReadResult {
-  if (broken.length === 0) return result;
-  return { ...result, problems: [...broken, ...result.problems].sort((a, b) => a.line - b.line) };
-}
-
-/** Rows of comma-separated values with a header line. */
-export function readCsvRows(file: string, text: string, options: TableOptions = {}): ReadResult {
-  const { records, problems: broken } = parseCsv(text);
-  const [header = [], ...body] = records;
-  const names = header.map((cell) => cell.value.trim());
-  const problems: RowProblem[] = broken.map((problem) => ({ file, ...problem }));
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    const cell = header[names.lastIndexOf(twice)];
-    const message = `Two fields are named ${JSON.stringify(twice)}.`;
-    problems.push({ file, line: cell?.line ?? 1, column: cell?.column ?? 1, field: twice, message });
+  if (shape === 'tokens') {
+    const { tokens, problems } = readTokens(record.values);
+    return tokens === undefined
+      ? problems.map(tell)
+      : [{ ...common, tokens, text: tokens.ids.join(' '), place }];
   }
-  const whole: TableRecord[] = [];
-  for (const record of body) {
-    const line = record[0]?.line ?? 1;
-    if (record.length === names.length)
-      whole.push({
-        line,
-        values: new Map(names.map((name, index) => [name, record[index]?.value])),
-        columns: new Map(names.map((name, index) => [name, record[index]?.column ?? 1])),
-      });
-    else
-      problems.push({
-        file,
-        line,
-        column: record.at(-1)?.column ?? 1,
-        message: `This row has ${record.length} ${record.length === 1 ? 'field' : 'fields'}, but the header has ${names.length}.`,
-      });
+  const result = readConversation(record.values, shape, fields);
+  if (result.messages === undefined) return result.problems.map(tell);
+  const { messages, tools } = result;
+  const text = formatConversation(messages);
+  return [{ ...common, messages, ...(tools === undefined ? {} : { tools }), text, place }];
+}
+
+/** Makes rows of one table's records as they come; the first record decides which fields hold what. */
+export class RowMaker {
+  readonly #file: string;
+  readonly #options: TableOptions;
+  #fields: FieldNames | undefined;
+  #shape: RowShape | undefined;
+  #isRefused = false;
+  #read = 0;
+  #fit = 0;
+  /** Whether rows with such fields fit, by the names of their fields. */
+  readonly #known = new Map<string, string | undefined>();
+
+  constructor(file: string, options: TableOptions = {}) {
+    this.#file = file;
+    this.#options = options;
   }
-  return joinProblems(makeRows(file, whole, options), problems);
+
+  /** What the rows so far were taken for; undefined where there were none, or none could be read. */
+  get verdict(): ShapeVerdict | undefined {
+    if (this.#shape === undefined) return undefined;
+    return {
+      shape: this.#shape,
+      fields: fieldsOf(this.#shape, this.#fields ?? {}),
+      read: this.#read,
+      fit: this.#fit,
+      isGiven: this.#options.shape !== undefined && this.#options.shape !== 'chat',
+    };
+  }
+
+  /** The rows of these records, and every problem in them. */
+  make({ records, problems: broken }: RecordBatch): RowBatch {
+    const [first] = records;
+    const refusals = this.#fields === undefined && first !== undefined ? this.#begin(first) : [];
+    if (this.#isRefused) return { rows: [], problems: [...broken, ...refusals] };
+    const rows: RawRow[] = [];
+    const problems: RowProblem[] = [];
+    for (const record of records)
+      for (const made of this.#makeRow(record))
+        if (isProblem(made)) problems.push(made);
+        else rows.push(made);
+    this.#read += records.length;
+    this.#fit += rows.length;
+    const all = [...broken, ...problems];
+    return { rows, problems: broken.length === 0 ? all : all.sort((a, b) => a.line - b.line) };
+  }
+
+  /** Finds fields and shape; returns why they cannot be found, after which no row is made. */
+  #begin(first: TableRecord): readonly RowProblem[] {
+    const { fields, problems } = resolveFields(this.#file, first, this.#options.fields ?? {});
+    this.#fields = fields;
+    const refuse = (found: readonly RowProblem[]): readonly RowProblem[] => {
+      this.#isRefused = true;
+      return found;
+    };
+    if (problems.length > 0) return refuse(problems);
+    const shape = this.#detect([...first.values.keys()]);
+    const place = { file: this.#file, line: first.line };
+    if (typeof shape === 'object') return refuse([{ ...place, message: shape.reason }]);
+    if ((shape === 'classification' || shape === 'text') && fields.text === undefined)
+      return refuse([
+        {
+          file: this.#file,
+          line: headerLine(first),
+          message: `No field holds the text; the fields are ${listNames(first)}. Set fields.text, or fields: { prompt: …, completion: … }.`,
+        },
+      ]);
+    this.#shape = shape;
+    return [];
+  }
+
+  #detect(names: readonly string[]): RowShape | { readonly reason: string } {
+    const { shape, fields: wanted = {} } = this.#options;
+    if (shape !== undefined && shape !== 'chat') return shape;
+    const has = (role: 'text' | 'label'): boolean => {
+      const field = this.#fields?.[role] ?? usualNames[role].find((name) => names.includes(name));
+      return shape === undefined && field !== undefined && names.includes(field);
+    };
+    return detectShape(names, { hasText: has('text'), hasLabel: has('label'), wanted });
+  }
+
+  #makeRow(record: TableRecord): readonly (RawRow | RowProblem)[] {
+    const [fields = {}, shape = 'text'] = [this.#fields, this.#shape];
+    // Each line of JSON has fields of its own, so a later one may fit two shapes although the first did not.
+    if (record.columns === undefined && this.#options.shape === undefined) {
+      const reason = this.#whyUnclear(record);
+      if (reason !== undefined) return [{ file: this.#file, line: record.line, message: reason }];
+    }
+    return isChatShape(shape) || shape === 'tokens'
+      ? makeNestedRow(this.#file, record, shape, fields)
+      : [makeTextRow(this.#file, record, fields)];
+  }
+
+  #whyUnclear(record: TableRecord): string | undefined {
+    const names = [...record.values.keys()];
+    const key = names.join('\0');
+    if (this.#known.has(key)) return this.#known.get(key);
+    const shape = this.#detect(names);
+    const reason = typeof shape === 'object' ? shape.reason : undefined;
+    if (this.#known.size < maxKnown) this.#known.set(key, reason);
+    return reason;
+  }
 }
 
-/** Rows of a file with one JSON object a line. */
-export function readJsonlRows(file: string, text: string, options: TableOptions = {}): ReadResult {
-  const { records, problems } = readJsonLines(file, text);
-  return joinProblems(makeRows(file, records, options), problems);
-}
-
-/** Rows of a file with one JSON array of objects. */
-export function readJsonRows(file: string, text: string, options: TableOptions = {}): ReadResult {
-  const { records, problems } = readJsonArray(file, text);
-  return joinProblems(makeRows(file, records, options), problems);
-}
+const maxKnown = 1000;
+const listNames = (record: TableRecord): string =>
+  [...record.values.keys()].map((name) => `"${name}"`).join(', ');

@@ -14,6 +14,8 @@ const tokenizer: Tokenizer = {
   digest: '',
   padId: 0,
   endId: 2,
+  maskId: undefined,
+  specialIds: new Set(),
   firstIds: [7],
   encode: () => ({ ids: new Int32Array(), fullLength: 0, isTruncated: false }),
   encodePlain: (text) => tokensOf(text).map((token) => marks[token] ?? token.charCodeAt(0)),

@@ -11,7 +11,7 @@ const hello = [
 ];
 
 test.each([
-  [['messages'], 'chat'],
+  [['messages'], 'openai'],
   [['conversations', 'system'], 'sharegpt'],
   [['instruction', 'input', 'output'], 'alpaca'],
   [['prompt', 'completion'], 'prompt-completion'],
@@ -26,8 +26,8 @@ test('shapes that nothing trains on are named', () => {
 });
 
 test.each<[RowShape, object]>([
-  ['chat', { messages: hello }],
-  ['chat', { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }, hello[1]] }],
+  ['openai', { messages: hello }],
+  ['openai', { messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }, hello[1]] }],
   [
     'sharegpt',
     {
@@ -60,7 +60,7 @@ test('a tool call without words is kept, and a weight of 0 too', () => {
     { role: 'tool', content: '3', tool_call_id: '1' },
     { role: 'assistant', content: 'ok', weight: 0 },
   ];
-  expect(read({ messages }, 'chat').messages?.map((message) => [message.role, message.weight])).toEqual([
+  expect(read({ messages }, 'openai').messages?.map((message) => [message.role, message.weight])).toEqual([
     ['user', undefined],
     ['assistant', undefined],
     ['tool', undefined],
@@ -90,6 +90,6 @@ test.each([
     '/1/content/0: expected a part with type "text", but is {"type":"image_url"}.',
   ],
 ])('messages %j are refused with a pointer', (messages, expected) => {
-  const [problem] = read({ messages }, 'chat').problems ?? [];
+  const [problem] = read({ messages }, 'openai').problems ?? [];
   expect(`${problem?.field ?? ''}: ${problem?.message ?? ''}`).toBe(`/messages${expected}`);
 });

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readSource } from '../../src/index.ts';
-import type { ReadOptions, SourceResult } from '../../src/index.ts';
+import type { RawRow, ReadOptions, RowProblem, SourceSummary } from '../../src/index.ts';
+
+interface SourceResult extends SourceSummary {
+  readonly rows: readonly RawRow[];
+  readonly problems: readonly RowProblem[];
+}
 
 /** Reads a folder with these files, or its only file. */
 async function read(
@@ -17,7 +22,13 @@ async function read(
       await mkdir(dirname(join(dir, name)), { recursive: true });
       await writeFile(join(dir, name), content);
     }
-    return await readSource(join(dir, only ?? ''), only ?? 'src', options);
+    const rows: RawRow[] = [];
+    const problems: RowProblem[] = [];
+    const summary = await readSource(join(dir, only ?? ''), only ?? 'src', options, (batch) => {
+      rows.push(...batch.rows);
+      problems.push(...batch.problems);
+    });
+    return { ...summary, rows, problems };
   } finally {
     await rm(dir, { recursive: true });
   }
@@ -99,7 +110,8 @@ test('a folder without rows is told', async () => {
     {
       file: 'src',
       line: 1,
-      message: 'Nothing was read: 2 files, and none is CSV, JSONL, JSON, text or e-mail. Set format.',
+      message:
+        'Nothing was read: 2 files, and none is CSV, JSONL, JSON, Parquet, text or e-mail. Set format.',
     },
   ]);
 });

@@ -1,9 +1,27 @@
 import { expect, test } from 'vitest';
-import { readCsvRows, readJsonRows, readJsonlRows } from '../../src/readers/table.ts';
+import type { RowBatch, ShapeVerdict } from '../../src/index.ts';
+import { CsvRecords } from '../../src/readers/csv-records.ts';
+import { readJsonArray, readJsonLines } from '../../src/readers/json.ts';
+import type { RecordBatch } from '../../src/readers/table-record.ts';
+import { RowMaker } from '../../src/readers/table.ts';
+import type { TableOptions } from '../../src/readers/table.ts';
+
+type Made = RowBatch & { readonly verdict: ShapeVerdict | undefined };
+
+function make(file: string, batch: RecordBatch, options?: TableOptions): Made {
+  const maker = new RowMaker(file, options);
+  return { ...maker.make(batch), verdict: maker.verdict };
+}
+const readCsvRows = (file: string, text: string, options?: TableOptions): Made =>
+  make(file, new CsvRecords(file).read(text, true), options);
+const readJsonlRows = (file: string, text: string, options?: TableOptions): Made =>
+  make(file, readJsonLines(file, text, 1), options);
+const readJsonRows = (file: string, text: string, options?: TableOptions): Made =>
+  make(file, readJsonArray(file, text), options);
 
 test('text and label are found under their usual names', () => {
-  const { rows, problems, shape } = readCsvRows('a.csv', 'id,question,intent\n7,Where is it?, track \n');
-  expect([problems, shape]).toEqual([[], 'classification']);
+  const { rows, problems, verdict } = readCsvRows('a.csv', 'id,question,intent\n7,Where is it?, track \n');
+  expect([problems, verdict?.shape]).toEqual([[], 'classification']);
   expect(rows).toEqual([
     { id: '7', text: 'Where is it?', label: 'track', place: { file: 'a.csv', line: 2 } },
   ]);
@@ -20,7 +38,12 @@ test('params name the fields; group and split are read', () => {
 
 test('a field that is not there is told with those that are', () => {
   expect(readCsvRows('a.csv', 'x,y\n1,2\n').problems).toEqual([
-    { file: 'a.csv', line: 1, message: 'No field holds the text; the fields are "x", "y". Set fields.text.' },
+    {
+      file: 'a.csv',
+      line: 1,
+      message:
+        'No field holds the text; the fields are "x", "y". Set fields.text, or fields: { prompt: …, completion: … }.',
+    },
   ]);
   expect(readCsvRows('a.csv', 'text,y\n1,2\n', { fields: { label: 'z' } }).problems).toEqual([
     {
@@ -57,14 +80,14 @@ test('two fields of one name are refused', () => {
 });
 
 test('lines of JSON are read one by one, and broken ones told', () => {
-  const text = '\uFEFF{"text":"a","label":1}\n\n{"text":null}\n[1]\n{oops\n{"text":"b","label":["x"]}\n';
+  const text = '{"text":"a","label":1}\n\n{"text":null}\n[1]\n{oops\n{"text":"b","label":["x"]}\n';
   const { rows, problems } = readJsonlRows('a.jsonl', text);
   expect(rows).toEqual([{ text: 'a', label: '1', place: { file: 'a.jsonl', line: 1 } }]);
   expect(problems.map((problem) => `${problem.line} ${problem.field ?? '-'} ${problem.message}`)).toEqual([
-    '3 text The text must be a string, but is null.',
+    '3 /text The text must be a string, but is null.',
     '4 - A row must be a JSON object, but is an array.',
     expect.stringMatching(/^5 - This is not JSON: .+\.$/),
-    '6 label The label must be a string or a number, but is ["x"].',
+    '6 /label The label must be a string or a number, but is ["x"].',
   ]);
 });
 
@@ -99,8 +122,53 @@ test('a row that fits two shapes is refused, and params decide', () => {
     {
       file: 'a.jsonl',
       line: 1,
-      message: 'This row fits chat and text at once. Set format to the one that is meant.',
+      message:
+        'This row fits both OpenAI chat and texts (messages, text). Set format: openai or format: text.',
     },
   ]);
   expect(readJsonlRows('a.jsonl', text, { shape: 'text' }).rows).toHaveLength(1);
+});
+
+test('a later row that fits two shapes is refused too, and a named field decides', () => {
+  const rows = ['{"prompt":"a","completion":"b"}', '{"prompt":"a","completion":"b","text":"c"}'];
+  const { rows: made, problems } = readJsonlRows('a.jsonl', rows.join('\n'));
+  expect([made.length, problems]).toEqual([
+    1,
+    [
+      {
+        file: 'a.jsonl',
+        line: 2,
+        message:
+          'This row fits both prompt with completion and texts (prompt, text). Set format: prompt-completion or format: text.',
+      },
+    ],
+  ]);
+  const named = readJsonlRows('a.jsonl', rows[1] ?? '', { fields: { text: 'text' } });
+  expect(named.rows.map((row) => row.text)).toEqual(['c']);
+});
+
+test('columns of CSV become conversations, also with turns and tools as JSON, and a wrong one is told with its column', () => {
+  const asked = readCsvRows('a.csv', 'q,a,s\nHi,Hello,Be kind.\nHi,,x\n', {
+    fields: { prompt: 'q', completion: 'a', system: 's' },
+  });
+  expect(asked.rows[0]?.messages?.map(({ role }) => role)).toEqual(['system', 'user', 'assistant']);
+  expect(asked.problems).toEqual([
+    {
+      file: 'a.csv',
+      line: 3,
+      column: 4,
+      field: '/a',
+      message: 'expected a string or messages, but is "".',
+    },
+  ]);
+  const turns = JSON.stringify([
+    { from: 'human', value: 'Hi' },
+    { from: 'gpt', value: 'Hello' },
+  ]).replaceAll('"', '""');
+  const nested = readCsvRows('a.csv', `talk,fns\n"${turns}","[{""name"":""f""}]"\n`, {
+    fields: { messages: 'talk', tools: 'fns' },
+  });
+  expect(nested.rows).toMatchObject([
+    { messages: [{ content: 'Hi' }, { content: 'Hello' }], tools: [{ function: { name: 'f' } }] },
+  ]);
 });

@@ -43,6 +43,20 @@ export function classifierSpecs(config: BertConfig, classes: number): readonly W
   return linearSpecs('classifier', classes, config.hiddenSize);
 }
 
+const maskedHead = 'cls.predictions';
+
+/** Whether a weight, by its canonical name, is one of the head that guesses masked words. */
+export const isMaskedHead = (name: string): boolean => name.startsWith(`${maskedHead}.`);
+
+/** The head that guesses masked words; its last product is with the word embeddings (Devlin et al. 2019). */
+export function maskedHeadSpecs({ hiddenSize: width, vocabSize }: BertConfig): readonly WeightSpec[] {
+  return [
+    ...linearSpecs(`${maskedHead}.transform.dense`, width, width),
+    ...normSpecs(`${maskedHead}.transform.LayerNorm`, width),
+    { name: `${maskedHead}.bias`, shape: [vocabSize], init: 'zeros' },
+  ];
+}
+
 /** The blocks of an encoder from the input to the head: what `blocks:` in a strategy can name. */
 export function bertBlocks(config: BertConfig): readonly string[] {
   return [
@@ -52,5 +66,11 @@ export function bertBlocks(config: BertConfig): readonly string[] {
   ];
 }
 
+/** The oldest files call a norm's scale and shift so. */
+const oldNames: Readonly<Record<string, string>> = { gamma: 'weight', beta: 'bias' };
+
 /** A weight's name in the encoder, from its name in a file: some files put `bert.` in front. */
-export const canonicalName = (name: string): string => name.replace(/^bert\./, '');
+export const canonicalName = (name: string): string =>
+  name
+    .replace(/^bert\./, '')
+    .replace(/\.LayerNorm\.(gamma|beta)$/, (_, old: string) => `.LayerNorm.${oldNames[old] ?? old}`);

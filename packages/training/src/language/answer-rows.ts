@@ -57,7 +57,9 @@ export async function answerQuestions(
   const answers: Answer[] = [];
   for (let from = 0; from < questions.length; from += atOnce) {
     const part = questions.slice(from, from + atOnce);
-    const prompts = part.map((question) => encoder.encodePrompt(ask(question)).slice(-room));
+    const prompts = part.map((question) =>
+      encoder.encodePrompt(ask(question), question.row.tools).slice(-room),
+    );
     const generations = await generator.generate(prompts, {
       ...sampling,
       seed: (sampling.seed ?? 0) + from,

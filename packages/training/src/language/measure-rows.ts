@@ -25,21 +25,14 @@ export async function measureRows(
   rows: readonly Row[],
   { maxLength, ...options }: MeasureRowsOptions,
 ): Promise<readonly RowLoss[]> {
-  // All at once first, so that everything that cannot be encoded is told together.
-  encodeLanguageRows(rows, encoder, maxLength);
-  const pieces = rows.flatMap(({ messages, text }, row) => {
-    const encoded =
-      messages === undefined
-        ? encoder.encodeText(text, maxLength)
-        : [encoder.encodeConversation(messages, maxLength)];
-    return encoded.map((example) => ({ row, example })).filter(({ example }) => countTargets(example) > 0);
-  });
+  const { examples, rowOf } = encodeLanguageRows(rows, encoder, maxLength);
+  const counted = examples.map((example, at) => ({ row: rowOf[at] ?? -1, targets: countTargets(example) }));
+  const rowsWithTargets = counted.filter(({ targets }) => targets > 0).map(({ row }) => row);
   const losses = rows.map(() => ({ total: 0, targets: 0 }));
-  if (pieces.length === 0) return losses;
-  const examples = pieces.map(({ example }) => example);
+  if (rowsWithTargets.length === 0) return losses;
   const parts = await measureParts(model, examples, { ...options, batchSize: 1, packing: false });
   for (const { total, count, examples: own } of parts) {
-    const loss = losses[pieces[own[0] ?? -1]?.row ?? -1];
+    const loss = losses[rowsWithTargets[own[0] ?? -1] ?? -1];
     if (loss === undefined) throw new Error('Internal error: a batch without a row.');
     loss.total += total;
     loss.targets += count;

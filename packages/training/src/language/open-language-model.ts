@@ -28,7 +28,8 @@ export async function openLanguageModel(dir: string): Promise<LanguageModel> {
   const files = await readTokenizerFiles(dir);
   const tokenizer = await openTokenizer(files);
   try {
-    return { model, encoder: makeLanguageEncoder(tokenizer, await openChatTemplate(files)) };
+    const template = await openChatTemplate(files);
+    return { model, encoder: makeLanguageEncoder(tokenizer, template, model.config.vocabSize) };
   } catch (error) {
     if (error instanceof ChatTemplateError)
       throw new StepFailure('CHAT_TEMPLATE', error.message, { help: error.help, cause: error });

@@ -48,16 +48,20 @@ export interface PromptRound {
   readonly questions: number;
 }
 
-/** Rounds of successive halving (Jamieson and Talwalkar 2016): half as many prompts, twice as many questions. */
+/**
+ * Rounds of successive halving (Jamieson and Talwalkar 2016): half as many prompts, twice as many questions. Rounds that
+ * would ask the same again are left out.
+ */
 export function planRounds(prompts: number, questions: number): readonly PromptRound[] {
   const rounds = Math.max(1, Math.ceil(Math.log2(prompts)));
-  return Array.from({ length: rounds }, (_, round) => ({
+  const planned = Array.from({ length: rounds }, (_, round) => ({
     prompts: Math.ceil(prompts / 2 ** round),
     questions: Math.min(
       questions,
       Math.max(leastQuestions, Math.ceil(questions / 2 ** (rounds - 1 - round))),
     ),
   }));
+  return planned.filter(({ questions: count }, round) => count !== planned[round - 1]?.questions);
 }
 
 const mean = (values: readonly number[]): number =>

@@ -43,7 +43,9 @@ export function bertTrunk(config: BertConfig): TrunkModel {
         weights: bert.weights,
         states(ids, mask, shape) {
           const bias = attentionBias(mask, shape);
-          return makeStates(upTo, bert.embed(ids, shape), (index, x) => bert.layer(index, x, bias, shape));
+          return makeStates(upTo, bert.embed(ids, shape), (index, x) =>
+            bert.layer(index, x, { bias }, shape),
+          );
         },
       };
     },

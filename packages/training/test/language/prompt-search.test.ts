@@ -50,11 +50,12 @@ test('half of the prompts go on to twice as many questions, and the last two to 
   ]);
 });
 
-test('few questions are asked in every round', () => {
-  expect(planRounds(5, 10)).toEqual([
-    { prompts: 5, questions: 10 },
-    { prompts: 3, questions: 10 },
-    { prompts: 2, questions: 10 },
+test('few questions are asked once', () => {
+  expect(planRounds(5, 10)).toEqual([{ prompts: 5, questions: 10 }]);
+  expect(planRounds(12, 40)).toEqual([
+    { prompts: 12, questions: 16 },
+    { prompts: 3, questions: 20 },
+    { prompts: 2, questions: 40 },
   ]);
   expect(planRounds(1, 10)).toEqual([{ prompts: 1, questions: 10 }]);
 });
@@ -62,12 +63,12 @@ test('few questions are asked in every round', () => {
 test('the best prompt wins, and of equal ones the shortest', async () => {
   const { best, trials, metric } = await search({ instructions: ['', '50', '90', '70'] });
   expect(metric).toBe('exactMatch');
-  expect(best).toMatchObject({ instruction: '90', shots: 0, questions: 32, round: 3 });
+  expect(best).toMatchObject({ instruction: '90', shots: 0, questions: 32, round: 2 });
   expect(trials.map(({ instruction, shots, round }) => [instruction, shots, round])).toEqual([
-    ['90', 0, 3],
-    ['90', 2, 3],
-    ['70', 0, 2],
-    ['70', 2, 2],
+    ['90', 0, 2],
+    ['90', 2, 2],
+    ['70', 0, 1],
+    ['70', 2, 1],
     ['50', 0, 1],
     ['50', 2, 1],
     ['', 0, 1],
