@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Rig } from '@joyul/testing';
+import { Rig, makeChatRows } from '@joyul/testing';
 import { describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -39,7 +39,7 @@ function readExamples(page: string): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks.map(([, block = '', name = '']) => [name, block]));
 }
 
-test.each(['pipelines.md', 'prompting.md', 'stages.md'])(
+test.each(['pipelines.md', 'prompting.md', 'graders.md', 'stages.md'])(
   'every example of docs/%s is a whole file that is valid',
   async (page) => {
     const examples = readExamples(join('docs', page));
@@ -49,7 +49,7 @@ test.each(['pipelines.md', 'prompting.md', 'stages.md'])(
     await rig.write({
       ...examples,
       'data/tickets.csv': 'text,label\nwhere is my card,card\n',
-      'data/chats.jsonl': '',
+      'data/chats.jsonl': makeChatRows(3),
       'data/texts.jsonl': '',
       'data/general.jsonl': '',
     });

@@ -152,6 +152,89 @@ test('a stage on unlabelled texts comes before the labelled one', async () => {
   expect(findingsOf(result, 'train')).toContain('Validation loss');
 });
 
+const withGrader = (grader: string): string =>
+  steps
+    .replace('with: { generations: 10,', `with: { grader: ${grader}, generations: 10,`)
+    .replace('with: { max_questions: 12,', `with: { grader: ${grader}, max_questions: 12,`);
+
+describe('answers are judged by a grader', () => {
+  test('that computes from others, in evaluate and in test', async () => {
+    const grader = `{ type: multi, name: kind, calculate_output: 0.5 * right + 0.5 * near, graders: {
+      right: { type: string_check, input: '{{ sample.output_text }}', reference: '{{ item.reference_answer }}', operation: eq },
+      near: { type: text_similarity, input: '{{ sample.output_text }}', reference: '{{ item.reference_answer }}', evaluation_metric: fuzzy_match } } }`;
+    await using rig = await createNumbers({ 'pipeline.yaml': withGrader(grader) });
+    const result = await rig.run('--until', 'test', '--until', 'evaluate');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    const [, grade = ''] = /Grade \(kind\) ([\d.]+)\./.exec(findingsOf(result, 'evaluate')) ?? [];
+    expect(Number(grade)).toBeGreaterThan(0);
+    expect(findingsOf(result, 'evaluate')).toContain('Answers of the lowest grades');
+    expect(findingsOf(result, 'test')).toMatch(
+      /: grade [\d.]+ % \(95 %: .*"columns":\["","grade","95 % interval"/s,
+    );
+  });
+
+  test('in trials of learning rates', async () => {
+    const grader =
+      "{ type: string_check, input: '{{ sample.output_text }}', reference: '{{ item.reference_answer }}', operation: eq }";
+    const searching = steps.replace(
+      '{ learning_rate: 0.01, epochs: 6 }',
+      `{ trials: 2, epochs: 6, grader: ${grader}, grader_tokens: 8 }`,
+    );
+    await using rig = await createNumbers({ 'pipeline.yaml': searching });
+    const result = await rig.run('-s', 'method=full', '--until', 'hparams');
+    expect([result.exitCode, result.stderr]).toEqual([0, '']);
+    expect(findingsOf(result, 'hparams')).toMatch(
+      /the best of 2 learning rates after one epoch on 256 rows, as the grader judges their answers.*"columns":\["learning rate","grade","seconds"\],"rows":\[\["[\d.e-]+",[01]?\.?\d*,/s,
+    );
+  });
+
+  test('that is checked whole before anything runs', async () => {
+    const grader =
+      "{ type: text_similarity, input: '{{ sample.output }}', reference: '{{ item.reference_answer }}', evaluation_metric: meteor }";
+    await using rig = await createNumbers({ 'pipeline.yaml': withGrader(grader) });
+    const { exitCode, stderr } = await rig.joyul('validate');
+    expect(exitCode).toBe(2);
+    expect(stderr.match(/ error .*|help: .*/g)).toEqual(
+      ['evaluate', 'test'].flatMap((step) => [
+        ` error ${step}/GRADER_TEMPLATE  The template names "sample.output", which no row and no answer has.`,
+        'help: There are item.reference_answer, item.question, item.id, sample.output_text, sample.output_json.FIELD.',
+        ` error ${step}/GRADER_REFUSED  The metric meteor cannot be had here: it looks synonyms up in WordNet, an English dictionary that is not part of Joyul.`,
+        'help: Write rouge_l, gleu, bleu or fuzzy_match.',
+      ]),
+    );
+  });
+
+  test.each([
+    [
+      '{ type: string_chek, input: a }',
+      '"grader.type" must be one of "string_check", "text_similarity", "multi", "score_model", "label_model" or "python", but is "string_chek".',
+    ],
+    [
+      '{ type: multi, calculate_output: a, graders: { a: { type: multi } } }',
+      '"grader.graders.a.type" must be one of "string_check", "text_similarity", "score_model", "label_model" or "python", but is "multi".',
+    ],
+    [
+      '{ type: label_model, model: large }',
+      'A label_model grader cannot be had here: a model of OpenAI would give the label.',
+    ],
+  ])('whose type is wrong: %s', async (grader, message) => {
+    await using rig = await createNumbers({ 'pipeline.yaml': withGrader(grader) });
+    const { exitCode, stderr } = await rig.joyul('validate');
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+});
+
+test('while it learns, a language model answers questions that are kept', async () => {
+  await using rig = await createNumbers();
+  const result = await rig.run('--until', 'train');
+  expect(findingsOf(result, 'train')).toMatch(
+    /It answered 3 validation questions 7 times, which took [\d.]+ s, [\d.]+ % of the training/,
+  );
+  const { stdout: report } = await rig.joyul('show');
+  expect(report).toMatch(/<\|user\|>n\d+<\|end\|>\n<\|assistant\|>⟦(?:even|odd)<\|end\|>⟧/);
+  expect(report).toMatch(/\*\*Asked "n\d+" while it learns\*\*[^*]*\| expected \| (?:even|odd) \|/);
+});
+
 describe('what cannot be learned is refused', () => {
   test('conversations by an encoder', async () => {
     await using rig = await createNumbers();

@@ -58,6 +58,7 @@ export { planPipeline } from './plan/plan-pipeline.ts';
 export type { Plan, PlanOptions } from './plan/plan-pipeline.ts';
 export { formatBytes, formatDuration, formatNumber } from './report/format-numbers.ts';
 export { formatDifferences, formatVerdict } from './report/format-verification.ts';
+export { markPassage } from './report/mark-passage.ts';
 export { collectCurves, formatSparkline, renderReport, renderStep } from './report/render-report.ts';
 export { MissingSecretsError, runPipeline } from './run-pipeline.ts';
 export type { RunOptions, RunResult } from './run-pipeline.ts';

@@ -14,7 +14,7 @@ export {
 export { blockOf } from './blocks.ts';
 export { Llama } from './llama/llama.ts';
 export type { AttentionContext } from './llama/llama.ts';
-export { LlamaCache } from './llama/llama-cache.ts';
+export { LlamaCache, emptyCache } from './llama/llama-cache.ts';
 export type { CacheShape } from './llama/llama-cache.ts';
 export { parseLlamaConfig } from './llama/llama-config.ts';
 export type { LlamaConfig } from './llama/llama-config.ts';

@@ -13,7 +13,9 @@ export type {
   CurveEvent,
   FindingEvent,
   LogEvent,
+  PassagesEvent,
   ProgressEvent,
+  Span,
   StepEvent,
   TableEvent,
 } from './step-event.ts';

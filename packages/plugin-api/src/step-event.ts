@@ -50,5 +50,22 @@ export interface TableEvent {
   readonly rows: readonly (readonly JsonValue[])[];
 }
 
+/** A piece of a text. */
+export interface Span {
+  readonly text: string;
+  /** Set off, such as what is learned of a row. */
+  readonly isMarked?: true;
+  /** Held back, such as special tokens. */
+  readonly isFaint?: true;
+}
+
+/** Texts of which parts are set off, for the report; kept with the outputs. */
+export interface PassagesEvent {
+  readonly type: 'passages';
+  readonly title: string;
+  /** The pieces of each text, one after the other. */
+  readonly passages: readonly (readonly Span[])[];
+}
+
 /** What a step tells while it runs. */
-export type StepEvent = ProgressEvent | LogEvent | CurveEvent | FindingEvent | TableEvent;
+export type StepEvent = ProgressEvent | LogEvent | CurveEvent | FindingEvent | TableEvent | PassagesEvent;

@@ -1,4 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { checkGrader, graderSchema } from '@joyul/metrics/graders';
+import type { GraderSpec } from '@joyul/metrics/graders';
 import { defineStep } from '@joyul/plugin-api';
 
 const params = Type.Object(
@@ -15,6 +17,13 @@ const params = Type.Object(
       default: 100,
       description: 'For a language model: validation conversations whose last turn it writes itself.',
     }),
+    grader: Type.Optional(
+      Type.Unsafe<GraderSpec>({
+        ...graderSchema,
+        description:
+          'For a language model: what judges its answers, as OpenAI writes graders; the default are exact match, F1 and ROUGE-L.',
+      }),
+    ),
     max_new_tokens: Type.Integer({
       minimum: 1,
       maximum: 4096,
@@ -52,6 +61,7 @@ export default defineStep({
   },
   outputs: { metrics: { type: 'metrics' } },
   usesTensors: true,
+  check: ({ grader }) => (grader === undefined ? [] : checkGrader(grader, ['grader'])),
   async run(context) {
     const { runEvaluate } = await import('./run.ts');
     await runEvaluate(context);

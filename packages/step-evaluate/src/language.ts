@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '@joyul/data';
 import { scoreAnswer } from '@joyul/metrics';
-import { measurePrompted, openAnswerer, questionsOf } from '@joyul/training';
+import { nameGrader } from '@joyul/metrics/graders';
+import type { Grade } from '@joyul/metrics/graders';
+import { gradeAnswers, measurePrompted, openAnswerer, questionsOf } from '@joyul/training';
 import type { Answer, LanguageEvaluation, MeasuredRows, PromptSpace } from '@joyul/training';
 import { adviseLanguage } from './advise-language.ts';
 import type { Context } from './context.ts';
@@ -42,7 +44,7 @@ async function answer(
 }
 
 /** Shares and means of the answers; empty where there are none. */
-function judge(answers: readonly Answer[]): Quality | undefined {
+function judge(answers: readonly Answer[], grades: readonly Grade[] | undefined): Quality | undefined {
   if (answers.length === 0) return undefined;
   const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
   return {
@@ -51,6 +53,7 @@ function judge(answers: readonly Answer[]): Quality | undefined {
     f1: mean(scores.map(({ f1 }) => f1)),
     rouge_l: mean(scores.map(({ rougeL }) => rougeL)),
     ended: mean(answers.map(({ ending }) => Number(ending === 'stop'))),
+    ...(grades === undefined ? {} : summarize(grades)),
   };
 }
 
@@ -62,6 +65,35 @@ interface Quality {
   readonly rouge_l: number;
   /** Share that the model itself ended. */
   readonly ended: number;
+  /** The mean of what the grader gives; absent where there is none. */
+  readonly grade?: number;
+  /** Share that passes; absent where the grader has no threshold. */
+  readonly grade_passed?: number;
+}
+
+function summarize(grades: readonly Grade[]): Pick<Quality, 'grade' | 'grade_passed'> {
+  const passes = grades.flatMap(({ isPassed }) => isPassed ?? []);
+  return {
+    grade: mean(grades.map(({ score }) => score)),
+    ...(passes.length === 0 ? {} : { grade_passed: mean(passes.map(Number)) }),
+  };
+}
+
+/** What the grader says of the answers, in words. */
+function describeGrades({ params, emit }: Context, grades: readonly Grade[] | undefined): string {
+  const { grader } = params;
+  if (grader === undefined || grades === undefined || grades.length === 0) return '';
+  const unknown = grades.filter(({ isDefined }) => !isDefined).length;
+  if (unknown > 0)
+    emit({
+      type: 'finding',
+      weight: 'warning',
+      text: `The formula of the grader gives no number for ${unknown} of ${grades.length} answers; these count as 0.`,
+    });
+  const { grade = 0, grade_passed: passed } = summarize(grades);
+  // Whatever gives 1 or 0 says the same twice.
+  const share = passed === undefined || passed === grade ? '' : `, and ${percent(passed)} pass`;
+  return ` Grade (${nameGrader(grader)}) ${grade.toFixed(3)}${share}.`;
 }
 
 /** What the model finds new in the rows, as metrics.json has it; nothing where its weights are not here. */
@@ -83,16 +115,23 @@ const tellLoss = (measured: MeasuredRows | undefined): readonly string[] =>
       ];
 
 /** Shows the answers that are furthest from what was expected. */
-function tellWorst({ params, emit }: Context, answers: readonly Answer[]): void {
+function tellWorst(
+  { params, emit }: Context,
+  answers: readonly Answer[],
+  grades: readonly Grade[] | undefined,
+): void {
   const worst = answers
-    .map((item) => ({ item, score: scoreAnswer(item.text, item.expected).rougeL }))
+    .map((item, at) => ({ item, score: grades?.[at]?.score ?? scoreAnswer(item.text, item.expected).rougeL }))
     .sort((left, right) => left.score - right.score)
     .slice(0, params.shown_errors);
   if (worst.length === 0) return;
   emit({
     type: 'table',
-    title: 'Answers that are furthest from what was expected',
-    columns: ['asked', 'expected', 'answered', 'ROUGE-L'],
+    title:
+      grades === undefined
+        ? 'Answers that are furthest from what was expected'
+        : 'Answers of the lowest grades',
+    columns: ['asked', 'expected', 'answered', grades === undefined ? 'ROUGE-L' : 'grade'],
     rows: worst.map(({ item, score }) => [
       shorten(item.messages.at(-1)?.content ?? ''),
       shorten(item.expected),
@@ -115,7 +154,8 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     ...(backend === undefined ? {} : { backend }),
   });
   const answers = await answer(dataset, prompts, context);
-  const quality = judge(answers);
+  const grades = params.grader === undefined ? undefined : gradeAnswers(params.grader, answers);
+  const quality = judge(answers, grades);
   const advice = adviseLanguage({
     trainLoss,
     validationLosses: evaluations.map((evaluation) => evaluation.loss),
@@ -138,8 +178,8 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     advice,
   };
   await writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
-  const lines = answers.map(({ row, text, expected }) =>
-    JSON.stringify({ id: row.id, expected, answer: text }),
+  const lines = answers.map(({ row, text, expected }, at) =>
+    JSON.stringify({ id: row.id, expected, answer: text, grade: grades?.[at]?.score }),
   );
   await writeFile(join(outputs.metrics, 'answers.jsonl'), lines.map((line) => `${line}\n`).join(''));
   const said =
@@ -149,9 +189,9 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
   emit({
     type: 'finding',
     weight: 'headline',
-    text: [...tellLoss(measured), said].join(' ').trim(),
+    text: [...tellLoss(measured), `${said}${describeGrades(context, grades)}`].join(' ').trim(),
   });
   for (const { text } of advice) emit({ type: 'finding', text });
   tellChanges(context, changes);
-  tellWorst(context, answers);
+  tellWorst(context, answers, grades);
 }

@@ -1,4 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { checkGrader, graderSchema } from '@joyul/metrics/graders';
+import type { GraderSpec } from '@joyul/metrics/graders';
 import { defineStep } from '@joyul/plugin-api';
 
 const auto = Type.Literal('auto');
@@ -174,6 +176,25 @@ const params = Type.Object(
       default: 1024,
       description: 'For method: prompt: tokens of a prompt with its answer at most.',
     }),
+    grader: Type.Optional(
+      Type.Unsafe<GraderSpec>({
+        ...graderSchema,
+        description:
+          'For a language model: what judges the answers of each trial, as OpenAI writes graders; the default is the validation loss.',
+      }),
+    ),
+    grader_questions: Type.Integer({
+      minimum: 1,
+      maximum: 256,
+      default: 16,
+      description: 'Validation questions that are answered for the grader at the end of a trial.',
+    }),
+    grader_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 4096,
+      default: 64,
+      description: 'Tokens of such an answer at most.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -187,6 +208,7 @@ export default defineStep({
   inputs: { dataset: { type: 'dataset' }, model: { type: 'base-model' }, strategy: { type: 'strategy' } },
   outputs: { hparams: { type: 'hparams' } },
   usesTensors: true,
+  check: ({ grader }) => (grader === undefined ? [] : checkGrader(grader, ['grader'])),
   async run(context) {
     const { runHparams } = await import('./run.ts');
     await runHparams(context);

@@ -36,11 +36,19 @@ export type Context = StepContext<
   { readonly hparams: { readonly type: 'hparams' } }
 > & { readonly workshop: Workshop };
 
-/** Trains for a trial, and gives the validation loss at its end. */
+/** How good a trial's model is at its end. */
+interface TrialResult {
+  /** On the validation split. */
+  readonly loss: number;
+  /** The mean grade of answers; absent where the loss judges. */
+  readonly grade?: number;
+}
+
+/** Trains for a trial. */
 export type TrialRunner = (
   hparams: Hparams,
   onIteration: NonNullable<TrainOptions['onIteration']>,
-) => Promise<number>;
+) => Promise<TrialResult>;
 
 /** What a data set is for. */
 type Task = DatasetHeader['task'] | 'unlabelled';
@@ -58,6 +66,9 @@ function resolve(params: HparamsParams, strategy: Strategy, task: Task): Hparams
     max_new_tokens: _tokens,
     context: _context,
     data: _data,
+    grader: _grader,
+    grader_questions: _graderQuestions,
+    grader_tokens: _graderTokens,
     ...values
   } = params;
   const defaults = defaultHparams(strategy.method, task);
@@ -146,17 +157,25 @@ async function prepareTrials(values: Hparams, strategy: Strategy, context: Conte
       onStart,
       onIteration,
     });
-    return evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY;
+    return { loss: evaluations.at(-1)?.loss ?? Number.POSITIVE_INFINITY };
   };
 }
 
-/** The negative validation loss after one epoch. */
-async function score(train: () => Promise<number>): Promise<number> {
+/** Below whatever was measured. */
+const worstScore = -1e9;
+const lossName = 'negative validation loss';
+const gradeName = 'mean grade';
+
+/** The negative validation loss after one epoch, or the mean grade where a grader judges. */
+async function score(train: () => Promise<TrialResult>): Promise<Pick<Trial, 'score' | 'scoreName'>> {
   try {
-    return -(await train());
+    const { loss, grade } = await train();
+    if (grade !== undefined) return { score: grade, scoreName: gradeName };
+    return { score: Number.isFinite(loss) ? -loss : worstScore, scoreName: lossName };
   } catch (error) {
     // A learning rate at which the loss explodes is a result, not a failure.
-    if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE') return Number.NEGATIVE_INFINITY;
+    if (error instanceof TrainingError && error.code === 'LOSS_NOT_FINITE')
+      return { score: worstScore, scoreName: lossName };
     throw error;
   }
 }
@@ -191,8 +210,7 @@ async function search(
       );
       trials.push({
         values: { learning_rate },
-        score: Number.isFinite(found) ? found : -1e9,
-        scoreName: 'negative validation loss',
+        ...found,
         seconds: (performance.now() - startMs) / 1000,
       });
     }
@@ -226,10 +244,11 @@ export async function runHparams(context: Omit<Context, 'workshop'>): Promise<vo
     undefined,
   );
   const values: Hparams = { ...start, ...best?.values };
+  const isGraded = best?.scoreName === gradeName;
   const reason =
     best === undefined
       ? `given values and the defaults of ${task === 'unlabelled' ? 'a stage on unlabelled texts' : 'the method'}`
-      : `the best of ${trials.length} learning rates after one epoch on ${params.trial_rows} rows`;
+      : `the best of ${trials.length} learning rates after one epoch on ${params.trial_rows} rows${isGraded ? ', as the grader judges their answers' : ''}`;
   await writeHparams(outputs.hparams, { version: 1, values, trials, reason });
   const head = task === 'classification' ? ` (head ${values.head_learning_rate})` : '';
   const what = trainsModel(strategy)
@@ -248,10 +267,10 @@ export async function runHparams(context: Omit<Context, 'workshop'>): Promise<vo
   emit({
     type: 'table',
     title: 'Trials',
-    columns: ['learning rate', 'validation loss', 'seconds'],
+    columns: ['learning rate', isGraded ? 'grade' : 'validation loss', 'seconds'],
     rows: trials.map((trial) => [
       String(trial.values.learning_rate),
-      Number((-trial.score).toFixed(4)),
+      Number((isGraded ? trial.score : -trial.score).toFixed(4)),
       Number(trial.seconds.toFixed(1)),
     ]),
   });

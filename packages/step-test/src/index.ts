@@ -1,4 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { checkGrader, graderSchema } from '@joyul/metrics/graders';
+import type { GraderSpec } from '@joyul/metrics/graders';
 import { defineStep } from '@joyul/plugin-api';
 
 const baseline = Type.Union([
@@ -38,6 +40,13 @@ const params = Type.Object(
         description:
           'What judges the answers of a language model; auto takes exact match where answers are short, and ROUGE-L otherwise.',
       },
+    ),
+    grader: Type.Optional(
+      Type.Unsafe<GraderSpec>({
+        ...graderSchema,
+        description:
+          'What judges the answers of a language model in place of metric, as OpenAI writes graders.',
+      }),
     ),
     max_questions: Type.Integer({
       minimum: 1,
@@ -98,6 +107,7 @@ export default defineStep({
   },
   outputs: { metrics: { type: 'test-metrics' } },
   usesTensors: true,
+  check: ({ grader }) => (grader === undefined ? [] : checkGrader(grader, ['grader'])),
   async run(context) {
     const { runTest } = await import('./run.ts');
     await runTest(context);

@@ -2,13 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
 import { readDataset } from '@joyul/data';
-import {
-  answerMetricNames as metricNames,
-  chooseAnswerMetric,
-  holmAdjust,
-  smallestDetectable,
-} from '@joyul/metrics';
-import type { AnswerMetric as Metric } from '@joyul/metrics';
+import { chooseAnswerMetric, holmAdjust, smallestDetectable } from '@joyul/metrics';
 import { questionsOf } from '@joyul/training';
 import type { Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
@@ -33,8 +27,17 @@ import {
 } from './language/tell.ts';
 import type { Comparison } from './language/tell.ts';
 import { tellOpenings } from './openings.ts';
-import { answerAll, findBest, listPrompts, makeResult } from './ways.ts';
-import type { Result } from './ways.ts';
+import { answerAll, findBest, listPrompts, makeResult, metricNames, priceOf } from './ways.ts';
+import type { Metric, Result } from './ways.ts';
+
+/** A grader judges where there is one. Short answers are right or wrong; longer ones are more or less alike. */
+function chooseMetric(questions: readonly Question[], { metric, grader }: Context['params']): Metric {
+  if (grader !== undefined) return 'grade';
+  return chooseAnswerMetric(
+    questions.map(({ expected }) => expected),
+    metric,
+  );
+}
 
 /** The tested model beside each other way. */
 function compare(own: Result, others: readonly Result[], seed: number): readonly Comparison[] {
@@ -47,27 +50,22 @@ function compare(own: Result, others: readonly Result[], seed: number): readonly
   }));
 }
 
-/** Adds what a new head on frozen features answers, where answers are a choice; says what it cannot do. */
-async function addFeatures(
-  results: readonly Result[],
-  {
-    train,
-    questions,
-    metric,
-  }: { readonly train: readonly Row[]; readonly questions: readonly Question[]; readonly metric: Metric },
+/** What a new head on frozen features answers, where answers are a choice, and what it cannot do. */
+async function answerFrozen(
+  train: readonly Row[],
+  questions: readonly Question[],
+  metric: Metric,
   context: Context,
-): Promise<readonly Result[]> {
-  if (metric !== 'exactMatch') return results;
-  const head = await answerByFeatures(train, questions, context);
-  if (head === undefined) return results;
-  const { emit, seed } = context;
+): Promise<{ readonly results: readonly Result[]; readonly notes: readonly string[] }> {
+  const head = metric === 'exactMatch' ? await answerByFeatures(train, questions, context) : undefined;
+  if (head === undefined) return { results: [], notes: [] };
   const { answers, known, unknown, layer, ...cost } = head;
-  emit({
-    type: 'finding',
-    text: `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`,
-  });
+  const note = `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`;
   const way = { name: 'frozen features + new head (not fine-tuning)', kind: 'features' } as const;
-  return [...results, makeResult(way, answers, cost, { metric, seed })];
+  return {
+    results: [makeResult(way, answers, cost, { metric, seed: context.seed, params: context.params })],
+    notes: [note],
+  };
 }
 
 /** What is known of a tuned model, a prompt and the questions. */
@@ -115,6 +113,7 @@ function describeAnswers(found: Found, metric: Metric) {
     exact_match: mean(own.scores.map(({ exactMatch }) => exactMatch)),
     f1: mean(own.scores.map(({ f1 }) => f1)),
     rouge_l: mean(own.scores.map(({ rougeL }) => rougeL)),
+    ...(metric === 'grade' ? { grade: own.score } : {}),
     questions: own.answers.length,
     best_prompt: findBestPrompt([own, ...comparisons])?.score ?? null,
     verdict: decision.text,
@@ -140,21 +139,24 @@ interface Found {
   readonly tuned: Result | undefined;
   readonly decision: Decision;
   readonly reasons: readonly Reason[];
+  /** What else is to be said. */
+  readonly notes: readonly string[];
 }
 
 function tell(context: Context, found: Found, metric: Metric): void {
   const { emit } = context;
-  const { own, comparisons, tuned, decision, reasons } = found;
+  const { own, comparisons, tuned, decision, reasons, notes } = found;
   const results = [own, ...comparisons];
   const prompt = findBestPrompt(results);
   emit({ type: 'finding', weight: 'headline', text: `${decision.text} ${describeScore(own, metric)}` });
   for (const { text } of reasons) emit({ type: 'finding', text });
   if (tuned !== undefined && prompt !== undefined)
     emit({ type: 'finding', text: describeBreakEven(tuned, prompt) });
+  for (const text of notes) emit({ type: 'finding', text });
   const points = (100 * smallestDetectable(own.answers.length)).toFixed(1);
   emit({
     type: 'finding',
-    text: `Differences below about ${points} points would not show on ${own.answers.length} questions. p: ${metric === 'exactMatch' ? 'exact McNemar test' : 'signs flipped at random'}, corrected by Holm. The cheapest way is the one with least to keep besides the base model, then with fewest tokens a request.`,
+    text: `Differences below about ${points} points would not show on ${own.answers.length} questions. p: ${metric === 'exactMatch' ? 'exact McNemar test' : 'signs flipped at random'}, corrected by Holm. The cheapest way trains least (nothing, a head, weights), then has least to keep besides the base model, then needs fewest tokens a request.`,
   });
   tellQuality(context, own, comparisons, metric);
   tellCost(context, results, prompt);
@@ -185,7 +187,8 @@ async function judgeAll(
     metric,
     context,
   );
-  const results = await addFeatures(asked, { train, questions, metric }, context);
+  const frozen = await answerFrozen(train, questions, metric, context);
+  const results = [...asked, ...frozen.results];
   const [own, ...others] = results;
   if (own === undefined) throw new Error('Internal error: nobody answered.');
   const tuned = findBest(results.filter(({ way }) => way.kind === 'tuned'));
@@ -196,10 +199,11 @@ async function judgeAll(
     comparisons: compare(own, others, seed),
     tuned,
     decision: decide(
-      results.map(({ way, values, cost }) => ({ name: way.name, kind: way.kind, values, cost })),
+      results.map((result) => ({ name: result.way.name, values: result.values, price: priceOf(result) })),
       seed,
     ),
     reasons: judgeReasons({ results, tuned, knowledge }, seed),
+    notes: frozen.notes,
   };
 }
 
@@ -219,10 +223,7 @@ export async function testLanguage(rows: readonly Row[], openings: number, conte
     if (reason !== undefined) emit({ type: 'finding', text: reason.text });
     return;
   }
-  const metric = chooseAnswerMetric(
-    questions.map(({ expected }) => expected),
-    params.metric,
-  );
+  const metric = chooseMetric(questions, params);
   const found = await judgeAll(questions, trained, { losses, metric }, context);
   await write({ ...describeLosses(losses, context), ...describeAnswers(found, metric) });
   const results = [found.own, ...found.comparisons];

@@ -1,16 +1,18 @@
 /** Ways to get answers: tuned models, and prompts for the untuned one. */
 import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { bootstrapInterval, scoreAnswer } from '@joyul/metrics';
-import type { AnswerMetric as Metric, AnswerScores, Interval } from '@joyul/metrics';
+import { answerMetricNames, bootstrapInterval } from '@joyul/metrics';
+import type { AnswerMetric, Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf, readPrompt } from '@joyul/training';
 import type { Answer, AnswerOptions, Answerer, Ask, Question } from '@joyul/training';
 import type { Context } from './context.ts';
-import type { Cost } from './language/cost.ts';
-import type { WayKind } from './language/decide.ts';
+import { isCheaper } from './language/cost.ts';
+import type { Cost, Price, WayKind } from './language/cost.ts';
 import type { Trained } from './language/describe-trained.ts';
 import { mean } from './language/paired.ts';
 import { perturbations } from './perturb.ts';
+import { scoreAnswers } from './score-answers.ts';
+import type { Scores } from './score-answers.ts';
 
 /** One way to get answers. */
 export interface Way {
@@ -33,7 +35,7 @@ export interface Agreement {
 export interface Result {
   readonly way: Way;
   readonly answers: readonly Answer[];
-  readonly scores: readonly AnswerScores[];
+  readonly scores: readonly Scores[];
   /** The metric that judges, of each question. */
   readonly values: readonly number[];
   /** Their mean. */
@@ -43,6 +45,11 @@ export interface Result {
   /** On the first questions; absent where it was not measured. */
   readonly consistency?: readonly Agreement[];
 }
+
+/** What judges answers. */
+export type Metric = AnswerMetric | 'grade';
+/** What reports call it. */
+export const metricNames: Readonly<Record<Metric, string>> = { ...answerMetricNames, grade: 'grade' };
 
 /** Prompts for the untuned model: the bare question, an instruction, similar examples before it. */
 export function listPrompts(train: readonly Row[], { params }: Context): readonly Way[] {
@@ -66,9 +73,9 @@ export function makeResult(
   way: Way,
   answers: readonly Answer[],
   cost: Omit<Cost, 'tokensIn' | 'tokensOut'>,
-  { metric, seed }: { readonly metric: Metric; readonly seed: number },
+  { metric, seed, params }: Pick<Context, 'seed' | 'params'> & { readonly metric: Metric },
 ): Result {
-  const scores = answers.map(({ text, expected }) => scoreAnswer(text, expected));
+  const scores = scoreAnswers(answers, params);
   const values = scores.map((item) => item[metric]);
   const statistic = (rows: readonly number[]): number => mean(rows.map((row) => values[row] ?? 0));
   return {
@@ -86,12 +93,15 @@ export function makeResult(
   };
 }
 
-/** The best of results; the first of equal ones. */
+/** What a way is cheap or dear by. */
+export const priceOf = ({ way, cost }: Result): Price => ({ kind: way.kind, ...cost });
+
+/** The best of results; of equal ones the cheapest. */
 export const findBest = (results: readonly Result[]): Result | undefined =>
-  results.reduce<Result | undefined>(
-    (best, result) => (best === undefined || result.score > best.score ? result : best),
-    undefined,
-  );
+  results.reduce<Result | undefined>((best, result) => {
+    if (best === undefined || result.score > best.score) return result;
+    return result.score === best.score && isCheaper(priceOf(result), priceOf(best)) ? result : best;
+  }, undefined);
 
 /** Questions are answered again by chance at this temperature, so many times. */
 const drawn = { temperature: 0.7, times: 2 };
@@ -142,7 +152,7 @@ class Asker {
   }
 
   async judge(way: Way, questions: readonly Question[], metric: Metric, trained?: Trained): Promise<Result> {
-    const { seed } = this.#context;
+    const { seed, params } = this.#context;
     const asked = way.ask === undefined ? {} : { ask: way.ask };
     const lengthOf = ({ row }: Question): number => row.text.length;
     const longest = questions.toSorted((left, right) => lengthOf(right) - lengthOf(left)).slice(0, 1);
@@ -153,7 +163,7 @@ class Asker {
     const secondsPerAnswer = (performance.now() - startMs) / 1000 / questions.length;
     const { trainingSeconds, diskBytes } = trained ?? { trainingSeconds: 0, diskBytes: way.diskBytes ?? 0 };
     const took = trainingSeconds === undefined ? {} : { trainingSeconds };
-    return makeResult(way, answers, { secondsPerAnswer, diskBytes, ...took }, { metric, seed });
+    return makeResult(way, answers, { secondsPerAnswer, diskBytes, ...took }, { metric, seed, params });
   }
 
   /** How alike answers stay when questions change in ways that do not matter, and when they are drawn. */
@@ -163,8 +173,8 @@ class Asker {
     const { ask = ({ messages }) => messages } = way;
     const compare = async (name: string, options: AskOptions): Promise<Agreement> => {
       const changed = await this.#ask(name, asked, options);
-      const alike = changed.map(({ text }, at) => scoreAnswer(text, asked[at]?.text ?? '')[metric]);
-      return { name, values: alike };
+      const beside = changed.map((answer, at) => ({ ...answer, expected: asked[at]?.text ?? '' }));
+      return { name, values: scoreAnswers(beside, params).map((item) => item[metric]) };
     };
     const results: Agreement[] = [];
     for (const { name, apply } of perturbations) {
@@ -177,11 +187,14 @@ class Asker {
       results.push(await compare(name, { ask: (question) => ask({ messages: change(question) }) }));
     }
     // A server is asked for the likeliest answer only.
-    const times = this.#isServed ? 0 : drawn.times;
-    for (let time = 1; time <= times; time++) {
+    if (this.#isServed) return results;
+    const draws: Agreement[] = [];
+    for (let time = 1; time <= drawn.times; time++) {
       const sampling = { temperature: drawn.temperature, seed: (seed + time * 7919) >>> 0 };
-      results.push(await compare(`drawn at temperature ${drawn.temperature}, ${time}`, { ask, sampling }));
+      draws.push(await compare('drawing answers', { ask, sampling }));
     }
+    const values = asked.map((_, at) => mean(draws.map((draw) => draw.values[at] ?? 0)));
+    results.push({ name: `drawn at ${drawn.temperature}`, values });
     return results;
   }
 

@@ -151,10 +151,14 @@ export class StartWatch<E extends EvaluationPoint> {
     return this.#start?.memory.totalBytes ?? 0;
   }
 
+  /** Seconds since the first iteration began. */
+  get seconds(): number {
+    return (performance.now() - this.#startMs) / 1000;
+  }
+
   /** Seconds an iteration took, of those that were done here. */
   secondsEach(iterations: number): number {
-    const seconds = (performance.now() - this.#startMs) / 1000;
-    return seconds / Math.max(1, iterations - (this.#start?.resumedFrom ?? 0));
+    return this.seconds / Math.max(1, iterations - (this.#start?.resumedFrom ?? 0));
   }
 
   /** Seconds that all iterations take, those before a checkpoint included. */

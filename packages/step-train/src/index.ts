@@ -13,6 +13,19 @@ const params = Type.Object(
       description:
         'What an encoder learns from unlabelled texts: contrastive tells a text, seen a second time through dropout, from others (SimCSE); masked guesses masked words, where the model has that head; auto takes masked where it can. A language model guesses the next token.',
     }),
+    samples: Type.Integer({
+      minimum: 0,
+      maximum: 16,
+      default: 3,
+      description:
+        'For a language model: validation questions that it answers at the start, at the end of each epoch, and at evaluations between that are 20 iterations apart; 0 means none.',
+    }),
+    sample_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 32,
+      description: 'Tokens of such an answer at most; each costs time.',
+    }),
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { ignoredLabel } from '@joyul/data';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
 import {
@@ -14,6 +13,7 @@ import {
 } from '@joyul/training';
 import type {
   LanguageEvaluation,
+  LanguageModel,
   LanguageRows,
   LanguageTrainResult,
   LanguageTrainingStart,
@@ -34,6 +34,8 @@ import {
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { SampleWatch } from './samples.ts';
+import { showMask } from './show-masks.ts';
 
 /** Tells what is learned, and what was cut off. */
 function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength: number): void {
@@ -51,27 +53,18 @@ function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength
   });
 }
 
+/** Rows that are shown as they are learned. */
+const shownRows = 3;
+
 /** Shows of a few rows what is only read and what is learned, special tokens and all. */
 function tellMasks(
   { emit }: Pick<Context, 'emit'>,
   { examples }: LanguageRows,
   { tokenizer }: LanguageEncoder,
 ): void {
-  const show = (ids: readonly number[]): string => {
-    const text = tokenizer.decodeAll(ids).replaceAll('\n', '⏎');
-    return text.length > 160 ? `${text.slice(0, 60)} … ${text.slice(-90)}` : text;
-  };
-  emit({
-    type: 'table',
-    title: 'What is learned, in three training rows',
-    columns: ['only read', 'learned'],
-    rows: examples
-      .slice(0, 3)
-      .map(({ ids, labels }) => [
-        show([...ids].filter((_, at) => labels[at] === ignoredLabel)),
-        show([...ids].filter((_, at) => labels[at] !== ignoredLabel)),
-      ]),
-  });
+  const passages = examples.slice(0, shownRows).map((example) => showMask(example, tokenizer));
+  const count = passages.length === 1 ? 'a training row' : `${passages.length} training rows`;
+  emit({ type: 'passages', title: `What is learned, marked in ${count}; the rest is only read`, passages });
 }
 
 function tellStart(start: LanguageTrainingStart, context: Pick<Context, 'emit'>): void {
@@ -110,6 +103,27 @@ async function chooseRows(dataset: Dataset, { params, seed }: Context): Promise<
   return { ...rows, aside: rows.validation.map(({ id }) => id) };
 }
 
+/** Writes the weights with the tokenizer they were trained with, and the adapter beside them where there is one. */
+async function writeTrained(
+  dir: string,
+  { weights, adapter }: LanguageTrainResult,
+  { model, encoder, maxLength }: LanguageModel & { readonly maxLength: number },
+): Promise<void> {
+  await writeModel(dir, {
+    rawConfig: {
+      ...model.rawConfig,
+      joyul: { maxLength, tokenizerDigest: encoder.tokenizer.digest },
+    },
+    tensors: [...weights.values()],
+    tokenizerFrom: model.path,
+  });
+  if (adapter !== undefined)
+    await writeAdapter(join(dir, 'adapter'), adapter, llamaWeightSpecs(model.config), {
+      taskType: 'CAUSAL_LM',
+      baseModel: 'the weights that training started from',
+    });
+}
+
 /** Trains a language model and writes it. */
 export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
@@ -125,6 +139,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
   tellRows(context, train, hparams.max_length);
   tellMasks(context, train, encoder);
   const watch = new StartWatch<LanguageEvaluation>(context, hparams);
+  const asked = new SampleWatch(context, rows.validation);
   emit({ type: 'progress', activity: 'starting', done: 0 });
   const result = await trainLanguageModel({
     model,
@@ -142,22 +157,12 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
       watch.begin(start);
       tellStart(start, context);
     },
+    ...asked.plan(encoder),
     ...makeListeners(context),
   }).catch(throwAsFailure);
+  const secondsEach = watch.secondsEach(result.iterations);
   checkTrainability(result);
-  await writeModel(outputs.trained, {
-    rawConfig: {
-      ...model.rawConfig,
-      joyul: { maxLength: hparams.max_length, tokenizerDigest: encoder.tokenizer.digest },
-    },
-    tensors: [...result.weights.values()],
-    tokenizerFrom: model.path,
-  });
-  if (result.adapter !== undefined)
-    await writeAdapter(join(outputs.trained, 'adapter'), result.adapter, llamaWeightSpecs(model.config), {
-      taskType: 'CAUSAL_LM',
-      baseModel: 'the weights that training started from',
-    });
+  await writeTrained(outputs.trained, result, { model, encoder, maxLength: hparams.max_length });
   const metricsOf = ({ perplexity }: LanguageEvaluation): Record<string, number> => ({
     eval_perplexity: perplexity,
   });
@@ -168,7 +173,9 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     metricsOf,
     ...(rows.aside === undefined ? {} : { aside: rows.aside }),
   });
+  await asked.write(outputs.trained, result);
   await keepTrainingTime(context.sharedDir, outputs.trained, watch.secondsOf(result.iterations));
   tellMemory(context, watch.predictedBytes);
-  tell(context, strategy, result, watch.secondsEach(result.iterations));
+  tell(context, strategy, result, secondsEach);
+  asked.tell(result, watch.seconds);
 }

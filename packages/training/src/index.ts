@@ -35,6 +35,7 @@ export type {
 } from './formats.ts';
 export { answerQuestions, questionsOf } from './language/answer-rows.ts';
 export type { Answer, AnswerOptions, Question } from './language/answer-rows.ts';
+export { gradeAnswers } from './language/grade-answers.ts';
 export { keepAnswers } from './language/answer-cache.ts';
 export type { AnswerCacheOptions } from './language/answer-cache.ts';
 export { planRounds, searchPrompts } from './language/prompt-search.ts';
@@ -77,6 +78,7 @@ export type {
   LanguageTrainOptions,
   LanguageTrainResult,
   LanguageTrainingStart,
+  SamplePlan,
 } from './language/language-options.ts';
 export { trainLanguageModel } from './language/train-language-model.ts';
 export { valuesOf } from './model-values.ts';

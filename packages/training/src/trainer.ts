@@ -99,7 +99,7 @@ export class Trainer<Batch, E extends EvaluationPoint> {
   /** Measures the model on the validation split; the best weights so far are kept. */
   async #evaluate(epoch: number): Promise<void> {
     const { iteration, best, badEvaluations, evaluations } = this.#state;
-    const evaluation = await this.#task.evaluate({ iteration, epoch });
+    const evaluation = await this.#task.evaluate({ iteration, epoch }, evaluations);
     const isBest = best === undefined || this.#task.isBetter(evaluation, best);
     if (isBest) this.#best = await this.#readTrained();
     this.#state = {

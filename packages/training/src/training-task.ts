@@ -13,8 +13,8 @@ export interface TrainingTask<Batch, E extends EvaluationPoint> {
   inputsOf(batch: Batch): Promise<Feeds>;
   /** Learning rates by the names of their inputs, where all of them are at `factor` of their peak. */
   ratesAt(factor: number): Readonly<Record<string, number>>;
-  /** Measures the model on the validation split. */
-  evaluate(at: Pick<EvaluationPoint, 'iteration' | 'epoch'>): Promise<E>;
+  /** Measures the model on the validation split; `before` are the evaluations until then. */
+  evaluate(at: Pick<EvaluationPoint, 'iteration' | 'epoch'>, before: readonly E[]): Promise<E>;
   /** Whether the weights of `left` are to be kept rather than those of `right`. */
   isBetter(left: E, right: E): boolean;
 }

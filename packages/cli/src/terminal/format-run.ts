@@ -7,6 +7,8 @@ import {
   formatVerdict,
 } from '@joyul/core';
 import type { FailureSummary, RunRecord, StepRecord, StepVerification } from '@joyul/core';
+import type { StepEvent } from '@joyul/plugin-api';
+import { formatPassage } from './format-passage.ts';
 import type { Style } from './style.ts';
 import { fitMiddle, fitTo, padTo, widthOf, wrapTo } from './style.ts';
 
@@ -113,6 +115,19 @@ export function formatTable(
   });
 }
 
+/** A table, or texts of which parts are set off, below its title; nothing for other events. */
+function formatFigure(event: StepEvent, style: Style, width: number): readonly string[] {
+  const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `    ${line}`);
+  if (event.type === 'table')
+    return ['', `  ${event.title}`, ...indent(formatTable(event.columns, event.rows, style, width - 4)), ''];
+  if (event.type !== 'passages') return [];
+  const texts = event.passages.flatMap((spans) => {
+    const [first = '', ...rest] = formatPassage(spans, style, width - 6);
+    return [`  ${style.dim('-')} ${first}`, ...indent(rest)];
+  });
+  return ['', `  ${event.title}`, ...texts, ''];
+}
+
 function formatStep(step: StepRecord, style: Style, width: number): readonly string[] {
   const lines: string[] = [];
   const how = step.end === 'reused' ? 'reused' : formatDuration(step.durationMs);
@@ -144,13 +159,9 @@ function formatStep(step: StepRecord, style: Style, width: number): readonly str
     );
   }
   for (const event of step.told) {
-    if (event.type !== 'table') continue;
-    lines.push(
-      '',
-      `  ${event.title}`,
-      ...formatTable(event.columns, event.rows, style, width - 4).map((line) => `    ${line}`),
-      '',
-    );
+    const figure = formatFigure(event, style, width);
+    // One blank line between two figures.
+    lines.push(...(lines.at(-1) === '' ? figure.slice(1) : figure));
   }
   return lines;
 }

@@ -2,6 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Ways to set text off. */
 export interface Style {
+  /** False where the functions leave text as it is. */
+  readonly isColored: boolean;
   bold(text: string): string;
   dim(text: string): string;
   red(text: string): string;
@@ -21,6 +23,7 @@ export function makeStyle(isColored: boolean): Style {
   const wrap = (open: number, close: number) => (text: string) =>
     isColored && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text;
   return {
+    isColored,
     bold: wrap(1, 22),
     dim: wrap(2, 22),
     red: wrap(31, 39),

@@ -52,8 +52,7 @@ export interface AttemptResult extends AttemptCost {
 }
 
 /** Events that are kept with the outputs. */
-const isKept = (event: StepEvent): boolean =>
-  event.type === 'finding' || event.type === 'curve' || event.type === 'table';
+const isKept = ({ type }: StepEvent): boolean => type !== 'progress' && type !== 'log';
 
 function materializeInputs(step: GraphStep, outputs: KnownOutputs, store: Store): WorkOrder['inputs'] {
   return Object.fromEntries(

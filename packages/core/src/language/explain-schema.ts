@@ -103,6 +103,25 @@ const pathOf = (error: ErrorObject): readonly string[] =>
 
 const isUnion = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf';
 
+/** True where a branch says what a key of the union's value must be, such as its type: that tells branches apart. */
+const isDirectConstant = ({ keyword, instancePath }: ErrorObject, union: ErrorObject): boolean =>
+  keyword === 'const' && !instancePath.slice(union.instancePath.length + 1).includes('/');
+
+/** The key that tells the branches of a union apart, with what it may be; undefined where there is none. */
+function findTag(union: ErrorObject): { readonly key: string; readonly schema: Schema } | undefined {
+  const branches = [union.schema].flat().filter(isRecord);
+  const propertiesOf = (branch: Schema): Schema =>
+    isRecord(branch['properties']) ? branch['properties'] : {};
+  const key = Object.keys(propertiesOf(branches[0] ?? {})).find((name) =>
+    branches.every((branch) => {
+      const property = propertiesOf(branch)[name];
+      return isRecord(property) && 'const' in property;
+    }),
+  );
+  if (key === undefined) return undefined;
+  return { key, schema: { anyOf: branches.map((branch) => propertiesOf(branch)[key]) } };
+}
+
 /**
  * Of a union that no branch fits, keeps what says most: the errors of the one branch that has the right type,
  * or else the union itself.
@@ -122,7 +141,7 @@ function chooseInUnions(errors: readonly ErrorObject[]): readonly ErrorObject[] 
     );
     const near = [...branches.values()].filter((branch) =>
       branch.every((error) =>
-        error.instancePath.length > union.instancePath.length && error.keyword !== 'const'
+        error.instancePath.length > union.instancePath.length && !isDirectConstant(error, union)
           ? true
           : ['required', 'additionalProperties'].includes(error.keyword),
       ),
@@ -179,6 +198,11 @@ function explainError(error: ErrorObject, locator: Locator, options: ExplainOpti
       range: locator.rangeOfKey(path),
       help: `Add \`${key}: ${showExample(schema) ?? '...'}\`.`,
     };
+  }
+  const tag = isUnion(error) && isRecord(error.data) ? findTag(error) : undefined;
+  if (tag !== undefined && isRecord(error.data) && Object.hasOwn(error.data, tag.key)) {
+    const inner = { instancePath: `${error.instancePath}/${tag.key}`, keyword: 'enum', params: {} };
+    return explainError({ ...error, ...inner, parentSchema: tag.schema, data: error.data[tag.key] }, locator, options); // prettier-ignore
   }
   const help = helpFor(parent, path.at(-1) ?? '', error.data);
   return {

@@ -1,8 +1,9 @@
-import type { CurveEvent, FindingEvent, StepEvent, TableEvent } from '@joyul/plugin-api';
+import type { CurveEvent, FindingEvent, PassagesEvent, StepEvent, TableEvent } from '@joyul/plugin-api';
 import type { RunRecord, StepRecord } from '../runs/run-record.ts';
 import { formatContinuedFrom } from '../util/continued-from.ts';
 import { formatBytes, formatDuration, formatNumber } from './format-numbers.ts';
 import { formatDifferences, formatVerdict } from './format-verification.ts';
+import { markPassage } from './mark-passage.ts';
 
 const bars = '▁▂▃▄▅▆▇█';
 
@@ -43,6 +44,7 @@ export function collectCurves(told: readonly StepEvent[]): readonly Curve[] {
 
 const isFinding = (event: StepEvent): event is FindingEvent => event.type === 'finding';
 const isTable = (event: StepEvent): event is TableEvent => event.type === 'table';
+const isPassages = (event: StepEvent): event is PassagesEvent => event.type === 'passages';
 
 const cell = (value: unknown): string =>
   (typeof value === 'number'
@@ -66,6 +68,16 @@ function renderTable(table: TableEvent): readonly string[] {
   ];
 }
 
+/** Each text between fences that are longer than any inside it, so that it is shown as it is. */
+function renderPassages({ title, passages }: PassagesEvent): readonly string[] {
+  const blocks = passages.map(markPassage).flatMap((text) => {
+    const runs = text.match(/`{3,}/g) ?? [];
+    const fence = '`'.repeat(Math.max(3, ...runs.map((run) => run.length + 1)));
+    return [`${fence}text`, ...text.replace(/\n$/, '').split('\n'), fence, ''];
+  });
+  return [`**${title}**`, '', ...blocks];
+}
+
 function renderSection(step: StepRecord): readonly string[] {
   const how =
     step.end === 'reused'
@@ -81,6 +93,7 @@ function renderSection(step: StepRecord): readonly string[] {
   }
   lines.push('');
   for (const table of step.told.filter(isTable)) lines.push(...renderTable(table));
+  for (const event of step.told.filter(isPassages)) lines.push(...renderPassages(event));
   for (const { name, points } of collectCurves(step.told)) {
     const [first, last] = [points[0], points.at(-1)];
     if (first !== undefined && last !== undefined)

@@ -14,12 +14,14 @@ import {
   maximum,
   mul,
   reshape,
+  sizeOf,
   slice,
   sub,
   updateSlice,
 } from '@joyul/compute';
 import type { Program, RopeTables, Tensor, Update, Variable } from '@joyul/compute';
 import type { BatchShape } from '../bert/bert.ts';
+import type { LlamaConfig } from './llama-config.ts';
 import type { AttentionContext, KeysAndValues, Llama, Projected } from './llama.ts';
 
 const count = (length: number): Int32Array => Int32Array.from({ length }, (_, index) => index);
@@ -41,6 +43,26 @@ export interface CacheShape {
   readonly context: number;
 }
 
+const cacheNames = (layer: number): Readonly<Record<'keys' | 'values', string>> => ({
+  keys: `cache.${layer}.keys`,
+  values: `cache.${layer}.values`,
+});
+
+const cacheShape = (
+  { keyValueHeads, headDim }: LlamaConfig,
+  { batch, context }: CacheShape,
+): readonly number[] => [batch, keyValueHeads, context, headDim];
+
+/** The values of a cache's variables before the first text, one after the other. */
+export function* emptyCache(
+  config: LlamaConfig,
+  shape: CacheShape,
+): Iterable<readonly [string, Float32Array]> {
+  const size = sizeOf(cacheShape(config, shape));
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const name of Object.values(cacheNames(layer))) yield [name, new Float32Array(size)];
+}
+
 /**
  * Room for the keys and values of some texts, in the variables of a program.
  *
@@ -53,16 +75,14 @@ export class LlamaCache {
   readonly #shape: CacheShape;
 
   private constructor(llama: Llama, program: Program, shape: CacheShape) {
-    const { layers, keyValueHeads, headDim } = llama.config;
-    const { batch, context } = shape;
     const declare = (name: string): Variable =>
-      program.variable(name, [batch, keyValueHeads, context, headDim], { isTrainable: false });
+      program.variable(name, cacheShape(llama.config, shape), { isTrainable: false });
     this.#llama = llama;
     this.#shape = shape;
-    this.#layers = Array.from({ length: layers }, (_, index) => ({
-      keys: declare(`cache.${index}.keys`),
-      values: declare(`cache.${index}.values`),
-    }));
+    this.#layers = Array.from({ length: llama.config.layers }, (_, index) => {
+      const { keys, values } = cacheNames(index);
+      return { keys: declare(keys), values: declare(values) };
+    });
   }
 
   /** Declares the room. */

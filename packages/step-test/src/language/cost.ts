@@ -24,14 +24,27 @@ export function breakEven(
   return trainingSeconds === undefined || saved <= 0 ? undefined : Math.ceil(trainingSeconds / saved);
 }
 
-/** Whether a way costs less than another, by what stays the same on any machine: first what has to be kept, then tokens. */
-export const isCheaper = (
-  left: Pick<Cost, 'diskBytes' | 'tokensIn' | 'tokensOut'>,
-  right: Pick<Cost, 'diskBytes' | 'tokensIn' | 'tokensOut'>,
-): boolean =>
-  left.diskBytes === right.diskBytes
-    ? left.tokensIn + left.tokensOut < right.tokensIn + right.tokensOut
-    : left.diskBytes < right.diskBytes;
+/** How a way came about: weights were tuned, the model was only asked, or a new head reads frozen features. */
+export type WayKind = 'tuned' | 'prompt' | 'features';
+
+/** What a way is cheap or dear by; the same on any machine. */
+export interface Price extends Pick<Cost, 'diskBytes' | 'tokensIn' | 'tokensOut'> {
+  readonly kind: WayKind;
+}
+
+const trains: Readonly<Record<WayKind, number>> = { prompt: 0, features: 1, tuned: 2 };
+
+/** Whether a way costs less than another: it trains less, then it has less to keep, then it needs fewer tokens. */
+export function isCheaper(left: Price, right: Price): boolean {
+  const order = (price: Price): readonly number[] => [
+    trains[price.kind],
+    price.diskBytes,
+    price.tokensIn + price.tokensOut,
+  ];
+  const [own, other] = [order(left), order(right)];
+  const at = own.findIndex((value, index) => value !== other[index]);
+  return (own[at] ?? 0) < (other[at] ?? 0);
+}
 
 /** A size for people: `1.9 MB`. */
 export function formatSize(bytes: number): string {

@@ -1,19 +1,15 @@
 /** Whether fine-tuning is worth it, and which way. */
 import { holmAdjust } from '@joyul/metrics';
-import type { Cost } from './cost.ts';
+import type { Price } from './cost.ts';
 import { formatSize, isCheaper } from './cost.ts';
 import { comparePaired, formatP, level, mean, percent } from './paired.ts';
-
-/** How a way came about: weights were tuned, the model was only asked, or a new head reads frozen features. */
-export type WayKind = 'tuned' | 'prompt' | 'features';
 
 /** A way, as the decision sees it. */
 export interface Candidate {
   readonly name: string;
-  readonly kind: WayKind;
   /** How good each answer is, on the same questions for all. */
   readonly values: readonly number[];
-  readonly cost: Pick<Cost, 'diskBytes' | 'tokensIn' | 'tokensOut'>;
+  readonly price: Price;
 }
 
 /** What the figures say. */
@@ -41,7 +37,7 @@ function judge(
 ): { readonly best: Judged; readonly all: readonly Judged[] } {
   const scored = candidates
     .map((candidate) => ({ ...candidate, score: mean(candidate.values), pValue: 1 }))
-    .sort((left, right) => right.score - left.score || (isCheaper(left.cost, right.cost) ? -1 : 1));
+    .sort((left, right) => right.score - left.score || (isCheaper(left.price, right.price) ? -1 : 1));
   const [best, ...others] = scored;
   if (best === undefined) throw new Error('Internal error: nobody answered.');
   const raw = others.map(({ values }) => comparePaired(best.values, values, seed).pValue);
@@ -57,15 +53,15 @@ function describe(choice: Judged, best: Judged, all: readonly Judged[]): string 
   const rest = isBest
     ? 'and nothing is better'
     : `and the best, ${best.name} with ${percent(best.score)}, is not significantly better (${formatP(choice.pValue)})`;
-  if (choice.kind === 'prompt') return `${reach}, ${rest}.`;
-  const size = `${formatSize(choice.cost.diskBytes)} besides the base model`;
-  if (choice.kind === 'features')
+  if (choice.price.kind === 'prompt') return `${reach}, ${rest}.`;
+  const size = `${formatSize(choice.price.diskBytes)} besides the base model`;
+  if (choice.price.kind === 'features')
     return `A new head on frozen features, which is not fine-tuning, reaches ${percent(choice.score)}, ${rest}. It can only give answers that it was shown, and is ${size}.`;
-  const prompt = all.find(({ kind }) => kind === 'prompt');
+  const prompt = all.find(({ price }) => price.kind === 'prompt');
   const against =
     prompt === undefined
       ? ''
-      : ` The best prompt (${prompt.name}) reaches ${percent(prompt.score)}, and that it is behind ${isBest ? 'it' : best.name} is no chance (${formatP(prompt.pValue)}).`;
+      : ` The best prompt (${prompt.name}) reaches ${percent(prompt.score)}, significantly less than ${isBest ? 'that' : 'the best'} (${formatP(prompt.pValue)}).`;
   return `The way to take is ${choice.name}: ${percent(choice.score)}, ${rest}; it is ${size}.${against}`;
 }
 
@@ -74,11 +70,11 @@ export function decide(candidates: readonly Candidate[], seed: number): Decision
   const { best, all } = judge(candidates, seed);
   const choice = all
     .filter(({ pValue }) => pValue >= level)
-    .reduce((left, right) => (isCheaper(right.cost, left.cost) ? right : left));
+    .reduce((left, right) => (isCheaper(right.price, left.price) ? right : left));
   const names = { best: best.name, choice: choice.name };
   const text = describe(choice, best, all);
-  if (!all.some(({ kind }) => kind === 'tuned')) return { ...names, text: capitalize(text) };
-  const isWorthIt = choice.kind === 'tuned';
+  if (!all.some(({ price }) => price.kind === 'tuned')) return { ...names, text: capitalize(text) };
+  const isWorthIt = choice.price.kind === 'tuned';
   const answer = `Fine-tuning is ${isWorthIt ? '' : 'not '}worth it for this data.`;
   return { isWorthIt, ...names, text: `${answer} ${capitalize(text)}` };
 }

@@ -3,7 +3,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestTraining, findTrainingTime, readPrompt } from '@joyul/training';
 import type { Strategy, Trainability } from '@joyul/training';
-import type { WayKind } from './decide.ts';
+import type { WayKind } from './cost.ts';
 
 /** A trained model beside others. */
 export interface Trained {

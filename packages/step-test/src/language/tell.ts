@@ -1,9 +1,8 @@
 /** What is told of ways on the same questions. */
-import { answerMetricNames as metricNames } from '@joyul/metrics';
-import type { AnswerMetric as Metric, PairedComparison } from '@joyul/metrics';
+import type { PairedComparison } from '@joyul/metrics';
 import type { Context } from '../context.ts';
-import { answersAtOnce, findBest } from '../ways.ts';
-import type { Result } from '../ways.ts';
+import { answersAtOnce, findBest, metricNames } from '../ways.ts';
+import type { Metric, Result } from '../ways.ts';
 import { breakEven, formatSeconds, formatSize } from './cost.ts';
 import { mean, percent } from './paired.ts';
 
@@ -53,7 +52,7 @@ export function tellCost({ emit }: Emit, results: readonly Result[], prompt: Res
   emit({
     type: 'table',
     title: `Cost: of a request, ${answersAtOnce} answered at a time, and of getting there`,
-    columns: ['', 's each', 'tokens in', 'out', 'trained in', 'on disk', 'paid back after'],
+    columns: ['', 's each', 'tokens in', 'out', 'trained in', 'on disk', 'pays after'],
     rows: results.map(({ way, cost }) => {
       const requests =
         prompt === undefined || way.kind === 'prompt' ? undefined : breakEven(cost, prompt.cost);
@@ -92,10 +91,10 @@ export function tellConsistency({ emit }: Emit, results: readonly Result[]): voi
   emit({
     type: 'table',
     title: `Consistency: how alike answers to ${count} questions stay when these are changed, or answers are drawn`,
-    columns: ['change', ...measured.map(({ way }) => way.name)],
-    rows: changes.map((name) => [
-      name,
-      ...measured.map(({ consistency = [] }) => {
+    columns: ['', ...changes],
+    rows: measured.map(({ way, consistency = [] }) => [
+      way.name,
+      ...changes.map((name) => {
         const own = consistency.find((item) => item.name === name);
         return own === undefined ? '' : percent(mean(own.values));
       }),

@@ -13,11 +13,15 @@ test('what saves no time is never paid back, and what took an unknown time canno
   expect(breakEven({ secondsPerAnswer: 0.1 }, { secondsPerAnswer: 0.7 })).toBeUndefined();
 });
 
-test('the cheaper way has less to keep, then fewer tokens', () => {
-  const bare = { diskBytes: 0, tokensIn: 30, tokensOut: 2 };
-  const shots = { diskBytes: 0, tokensIn: 400, tokensOut: 2 };
-  const adapter = { diskBytes: 2e6, tokensIn: 30, tokensOut: 2 };
-  expect([shots, adapter, bare].sort((a, b) => (isCheaper(a, b) ? -1 : 1))).toEqual([bare, shots, adapter]);
+test('the cheaper way trains less, then has less to keep, then needs fewer tokens', () => {
+  const bare = { kind: 'prompt', diskBytes: 0, tokensIn: 30, tokensOut: 2 } as const;
+  const instructed = { ...bare, tokensIn: 40 };
+  const shots = { ...bare, diskBytes: 3e6, tokensIn: 400 };
+  const head = { ...bare, kind: 'features', diskBytes: 4612 } as const;
+  const adapter = { ...bare, kind: 'tuned', diskBytes: 2e6 } as const;
+  const order = [bare, instructed, shots, head, adapter];
+  expect(order.toReversed().sort((a, b) => (isCheaper(a, b) ? -1 : 1))).toEqual(order);
+  expect(isCheaper(bare, bare)).toBe(false);
 });
 
 test('sizes and times are for people', () => {

@@ -4,11 +4,15 @@ import type { Candidate } from '../../src/language/decide.ts';
 
 const right = (count: number): readonly number[] =>
   Array.from({ length: 40 }, (_, row) => Number(row < count));
-const candidate = (name: string, kind: Candidate['kind'], count: number, diskBytes = 0): Candidate => ({
+const candidate = (
+  name: string,
+  kind: Candidate['price']['kind'],
+  count: number,
+  diskBytes = 0,
+): Candidate => ({
   name,
-  kind,
   values: right(count),
-  cost: { diskBytes, tokensIn: 50, tokensOut: 2 },
+  price: { kind, diskBytes, tokensIn: 50, tokensOut: 2 },
 });
 
 const shots = (count: number): Candidate => candidate('4 similar examples', 'prompt', count);
@@ -20,7 +24,7 @@ test('the cheapest way that is not significantly worse than the best is the one 
     isWorthIt: true,
     best: 'repurposed: top 6 layers',
     choice: 'LoRA r=8',
-    text: 'Fine-tuning is worth it for this data. The way to take is LoRA r=8: 92.5 %, and the best, repurposed: top 6 layers with 97.5 %, is not significantly better (p = 0.50); it is 1.9 MB besides the base model. The best prompt (4 similar examples) reaches 50.0 %, and that it is behind repurposed: top 6 layers is no chance (p < 0.001).',
+    text: 'Fine-tuning is worth it for this data. The way to take is LoRA r=8: 92.5 %, and the best, repurposed: top 6 layers with 97.5 %, is not significantly better (p = 0.50); it is 1.9 MB besides the base model. The best prompt (4 similar examples) reaches 50.0 %, significantly less than the best (p < 0.001).',
   });
 });
 

@@ -48,7 +48,7 @@ const atOnce = 64;
  * the end.
  */
 export async function answerQuestions(
-  generator: Generator,
+  generator: Pick<Generator, 'context' | 'generate'>,
   encoder: LanguageEncoder,
   questions: readonly Question[],
   { maxNewTokens, ask = ({ messages }) => messages, sampling = {}, onProgress }: AnswerOptions,

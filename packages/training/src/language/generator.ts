@@ -2,7 +2,7 @@ import type { Backend } from '@joyul/plugin-api';
 import { Program, chooseBackend, choosePrecision, createSession } from '@joyul/compute';
 import type { ChosenPrecision, Feeds, Session } from '@joyul/compute';
 import { Llama, LlamaCache, deriveSeed } from '@joyul/models';
-import type { CacheShape, LlamaConfig, LlamaFolder, NamedTensor } from '@joyul/models';
+import type { CacheShape, LlamaFolder, NamedTensor } from '@joyul/models';
 import { cutInto } from '../batches.ts';
 import { valuesOf } from '../model-values.ts';
 import { makeTokenChooser } from './choose-token.ts';
@@ -72,12 +72,16 @@ const entries = {
   next: (tokens: number): string => `next-${tokens}`,
 };
 
-function makeGeneratorProgram(config: LlamaConfig, shape: CacheShape): Program {
-  const program = new Program();
-  const llama = Llama.declare(program, config);
+/** Adds what continues texts with a decoder to its program: entries for prompts and texts of some lengths. */
+export function addGeneratorEntries(
+  program: Program,
+  llama: Llama,
+  shape: CacheShape,
+  lengths = chooseContexts(shape.context),
+): void {
   const cache = LlamaCache.declare(program, llama, shape);
   const { batch } = shape;
-  for (const length of chooseContexts(shape.context)) {
+  for (const length of lengths) {
     program.entry(entries.begin(length), (builder) => {
       const ids = builder.input('ids', 'int32', [batch, length]);
       const starts = builder.input('starts', 'int32', [batch]);
@@ -91,7 +95,6 @@ function makeGeneratorProgram(config: LlamaConfig, shape: CacheShape): Program {
       return { outputs: { logits }, updates };
     });
   }
-  return program;
 }
 
 /** Opens a language model to continue texts with. */
@@ -101,13 +104,29 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   const { name: backend } = chooseBackend(options.backend);
   const precision = await choosePrecision(options.precision ?? 'auto', backend);
   const shape = { batch: options.batchSize ?? 1, context };
-  const program = makeGeneratorProgram(config, shape);
+  const program = new Program();
+  addGeneratorEntries(program, Llama.declare(program, config), shape);
   const session = await createSession(program, { backend, matmul: precision.name });
   await session.write(valuesOf(program.variables, options.model, options.weights));
-  const decoder = new Decoder(session, shape);
+  return {
+    ...makeGenerator(session, shape),
+    precision,
+    dispose() {
+      session.dispose();
+    },
+  };
+}
+
+/** Continues texts by the entries of a session whose program got them from {@link addGeneratorEntries}. */
+export function makeGenerator(
+  session: Session,
+  shape: CacheShape,
+  lengths = chooseContexts(shape.context),
+): Pick<Generator, 'context' | 'generate' | 'logits'> {
+  const { context } = shape;
+  const decoder = new Decoder(session, shape, lengths);
   return {
     context,
-    precision,
     async generate(prompts, settings) {
       checkPrompts(prompts, context);
       const results: Generation[] = [];
@@ -127,9 +146,6 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
           results[index] = logits[row]?.slice() ?? new Float32Array();
       }
       return results;
-    },
-    dispose() {
-      session.dispose();
     },
   };
 }
@@ -196,10 +212,10 @@ class Decoder {
   readonly #shape: CacheShape;
   readonly #lengths: readonly number[];
 
-  constructor(session: Session, shape: CacheShape) {
+  constructor(session: Session, shape: CacheShape, lengths: readonly number[]) {
     this.#session = session;
     this.#shape = shape;
-    this.#lengths = chooseContexts(shape.context);
+    this.#lengths = lengths;
   }
 
   /** Continues texts until all have ended or the longest fills the context. */

@@ -1,7 +1,9 @@
+import type { LanguageEncoder } from '@joyul/data';
 import type { Adapter, LlamaFolder } from '@joyul/models';
 import type { EvaluationPoint } from '../checkpoint.ts';
 import type { Strategy } from '../formats.ts';
 import type { LoopOptions, LoopStart, TrainResult } from '../train-options.ts';
+import type { Question } from './answer-rows.ts';
 import type { BatchLayout } from './batch-layout.ts';
 import type { LanguageExample } from './language-batch.ts';
 
@@ -9,6 +11,8 @@ import type { LanguageExample } from './language-batch.ts';
 export interface LanguageEvaluation extends EvaluationPoint {
   /** exp(loss): among how many tokens the model is undecided on average. */
   readonly perplexity: number;
+  /** What the model answered to the questions of {@link SamplePlan} with the weights of that moment; absent where none were due. */
+  readonly samples?: readonly string[];
 }
 
 /** What training a language model needs. */
@@ -23,7 +27,28 @@ export interface LanguageTrainOptions extends LoopOptions<LanguageEvaluation> {
   readonly adapter?: Adapter;
   /** Whether rows hold several texts, which do not see each other; absent: where it saves work. */
   readonly packing?: boolean;
+  /** What the model is asked while it learns; absent: nothing. It changes nothing in the weights. */
+  readonly samples?: SamplePlan;
   readonly onStart?: (start: LanguageTrainingStart) => void;
+}
+
+/**
+ * Questions that the model in training answers greedily: before it, at the end of each epoch, and at evaluations between
+ * that are 20 iterations apart.
+ */
+export interface SamplePlan {
+  readonly encoder: LanguageEncoder;
+  readonly questions: readonly Question[];
+  /** At most so many tokens an answer. */
+  readonly maxNewTokens: number;
+  /** Whether it is asked before training, too; the default is true. */
+  readonly asksAtStart?: boolean;
+  /** Told the answers, in the order of the questions, and what they took. */
+  readonly onAnswers?: (given: {
+    readonly iteration: number;
+    readonly answers: readonly string[];
+    readonly seconds: number;
+  }) => void;
 }
 
 /** Told once, before the first iteration. */

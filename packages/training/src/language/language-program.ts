@@ -1,9 +1,10 @@
 import { Program, add, causalBias, forbid, gather, notEqual, reshape } from '@joyul/compute';
 import type { CrossEntropy, EntryBuilder, HeadCrossEntropyOptions, Tensor, Variable } from '@joyul/compute';
 import { Llama, declareAdapters } from '@joyul/models';
-import type { AdapterPlan, AttentionContext, LlamaConfig } from '@joyul/models';
+import type { AdapterPlan, AttentionContext, CacheShape, LlamaConfig } from '@joyul/models';
 import { addTrainingEntries, trainingEntries } from '../training-entries.ts';
 import type { UpdateOptions } from '../training-entries.ts';
+import { addGeneratorEntries } from './generator.ts';
 
 /** A batch of one static shape. */
 export interface LanguageShape {
@@ -27,6 +28,8 @@ export interface LanguageOptions {
   readonly cut?: number;
   /** Whether layers are computed again in the backward pass instead of being kept. The default is false. */
   readonly checkpointing?: boolean;
+  /** Room for texts that the program continues besides; absent: none are. */
+  readonly samples?: CacheShape;
 }
 
 /** How a language model is trained. */
@@ -125,5 +128,8 @@ export function makeLanguageProgram(
         makeLoss: (builder) => lossOf(builder, { llama, options, update }, shape),
       })),
     );
+  // Last: its room is no weight.
+  if (options.samples !== undefined)
+    addGeneratorEntries(program, llama, options.samples, [options.samples.context]);
   return { program, weights };
 }

@@ -5,6 +5,7 @@ import { padLanguageBatch } from './language-batch.ts';
 import type { LanguageBatch, LanguageExample } from './language-batch.ts';
 import type { LanguageEvaluation } from './language-options.ts';
 import { languageEntries, suffixOf } from './language-program.ts';
+import type { Sampler } from './sample-answers.ts';
 
 /** What a language model's task is made of. */
 export interface LanguageParts {
@@ -14,6 +15,8 @@ export interface LanguageParts {
   readonly validation: readonly LanguageExample[];
   /** At its peak. */
   readonly learningRate: number;
+  /** Gives answers that are kept with an evaluation, where some are due; absent: none ever are. */
+  readonly sample?: Sampler;
 }
 
 /** Training and measuring a language model. */
@@ -23,13 +26,14 @@ export function makeLanguageTask({
   train,
   validation,
   learningRate,
+  sample,
 }: LanguageParts): TrainingTask<LanguageBatch, LanguageEvaluation> {
   return {
     makeEpoch: (seed) => layout.makeEpoch(seed),
     suffixOf: ({ shape }) => suffixOf(shape),
     inputsOf: (batch) => Promise.resolve(padLanguageBatch(batch, train)),
     ratesAt: (factor) => ({ learningRate: learningRate * factor }),
-    async evaluate(at) {
+    async evaluate(at, before) {
       let total = 0;
       let count = 0;
       for (const batch of layout.validation) {
@@ -39,7 +43,9 @@ export function makeLanguageTask({
         count += outputs['weight']?.[0] ?? Number.NaN;
       }
       const loss = total / count;
-      return { ...at, loss, perplexity: Math.exp(loss) };
+      const evaluation = { ...at, loss, perplexity: Math.exp(loss) };
+      const samples = await sample?.(at, before);
+      return samples === undefined ? evaluation : { ...evaluation, samples };
     },
     isBetter: (left, right) => left.loss < right.loss,
   };

@@ -16,6 +16,7 @@ import type { LanguageTrainOptions, LanguageTrainResult } from './language-optio
 import { makeLanguageProgram } from './language-program.ts';
 import type { LanguageOptions, LanguageUpdate } from './language-program.ts';
 import { makeLanguageTask } from './language-task.ts';
+import { makeSampler, planSamples } from './sample-answers.ts';
 
 function digestExamples(examples: readonly LanguageExample[]): string {
   const hash = createHash('sha256');
@@ -65,11 +66,13 @@ function makePlan(given: LanguageTrainOptions): LanguagePlan {
     ...(packing === undefined ? {} : { packing }),
   });
   const blocks = [...new Set(strategy.blocks)].sort();
+  const samples = planSamples(given);
   const options: LanguageOptions = {
     config,
     shapes: layout.shapes,
     checkpointing: hparams.gradient_checkpointing,
     ...(adapter === undefined ? {} : { adapters: adapter.plan }),
+    ...(samples === undefined ? {} : { samples }),
   };
   const update: LanguageUpdate = {
     isTrained: (name) => isAdapterName(name) || blocks.includes(blockOf(name) ?? ''),
@@ -129,15 +132,24 @@ async function trainIn(workshop: Workshop, options: LanguageTrainOptions): Promi
   const precision = await choosePrecision(hparams.precision, chooseBackend(backend).name);
   const memory = checkMemory(options, (changed) => predict(changed, precision));
   const before = new Map([...(await workshop.readWeights(model)), ...(adapter?.tensors ?? [])]);
-  const { layout, update, tool: plan } = makePlan(options);
+  const { layout, update, tool: plan, options: settings } = makePlan(options);
   const tool = await workshop.openTool(plan, {
     matmul: precision.name,
     ...(backend === undefined ? {} : { backend }),
   });
   const { learning_rate: learningRate } = hparams;
+  const { session } = tool;
+  const sample = settings.samples && makeSampler(session, options, settings.samples);
   return runTraining({
     options,
-    task: makeLanguageTask({ session: tool.session, layout, train, validation, learningRate }),
+    task: makeLanguageTask({
+      session,
+      layout,
+      train,
+      validation,
+      learningRate,
+      ...(sample === undefined ? {} : { sample }),
+    }),
     tool,
     isTrained: update.isTrained,
     before,
