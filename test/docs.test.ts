@@ -39,7 +39,7 @@ function readExamples(page: string): Readonly<Record<string, string>> {
   return Object.fromEntries(blocks.map(([, block = '', name = '']) => [name, block]));
 }
 
-test.each(['pipelines.md', 'prompting.md', 'graders.md'])(
+test.each(['pipelines.md', 'prompting.md', 'graders.md', 'stages.md'])(
   'every example of docs/%s is a whole file that is valid',
   async (page) => {
     const examples = readExamples(join('docs', page));
@@ -50,6 +50,8 @@ test.each(['pipelines.md', 'prompting.md', 'graders.md'])(
       ...examples,
       'data/tickets.csv': 'text,label\nwhere is my card,card\n',
       'data/chats.jsonl': makeChatRows(3),
+      'data/texts.jsonl': '',
+      'data/general.jsonl': '',
     });
     const results = await Promise.all(
       Object.keys(examples).map(async (name) => [name, await rig.joyul('validate', name)] as const),

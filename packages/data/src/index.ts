@@ -50,6 +50,7 @@ export type {
 } from './row.ts';
 export { sampleIndices } from './sample.ts';
 export type { Limit } from './sample.ts';
+export { askedOf, copySealedKeys, readSealedKeys, sealedKeyOf, writeSealedKeys } from './sealed-keys.ts';
 export { makeRandom, shuffle, splitItems } from './split.ts';
 export type { SplitItem, SplitName, SplitShares } from './split.ts';
 export { DigestIndex } from './store/digest-index.ts';

@@ -64,6 +64,8 @@ export interface Row {
   readonly tools?: readonly JsonObject[];
   /** The tokens of a row that is no text; absent for every other. */
   readonly tokens?: TokenRow;
+  /** Who wrote the row: a model; absent for what was read from a source. */
+  readonly origin?: 'generated';
 }
 
 /** Something wrong with one row. */

@@ -17,4 +17,6 @@ export { denseMatrix, fitLogistic, predictLinear, sparseMatrix } from './logisti
 export type { LinearClassifier, Matrix } from './logistic.ts';
 export { crossValidateProbe, fitProbe, foldProbe, nearestNeighbours } from './probes.ts';
 export type { Probe } from './probes.ts';
+export { answerMetricNames, chooseAnswerMetric, comparePaired, signFlipTest } from './paired.ts';
+export type { AnswerMetric, PairedComparison } from './paired.ts';
 export { SimilarTexts } from './similar-texts.ts';

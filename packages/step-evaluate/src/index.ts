@@ -30,6 +30,11 @@ const params = Type.Object(
       default: 128,
       description: 'For a language model: tokens of an answer at most.',
     }),
+    general_rows: Type.Integer({
+      minimum: 1,
+      default: 100,
+      description: 'For a language model: texts of the input general that show what is forgotten.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -40,7 +45,20 @@ export default defineStep({
   revision: 1,
   summary: 'Measures on the validation split, shows the worst errors, and says what to change next.',
   params,
-  inputs: { trained: { type: 'trained-model' }, dataset: { type: 'dataset' } },
+  inputs: {
+    trained: { type: 'trained-model' },
+    dataset: { type: 'dataset' },
+    model: {
+      type: 'base-model',
+      optional: true,
+      summary: 'The untuned language model: perplexity is told before and after tuning.',
+    },
+    general: {
+      type: 'dataset',
+      optional: true,
+      summary: 'Texts that have nothing to do with the data: what a language model forgot of them is told.',
+    },
+  },
   outputs: { metrics: { type: 'metrics' } },
   usesTensors: true,
   check: ({ grader }) => (grader === undefined ? [] : checkGrader(grader, ['grader'])),

@@ -8,6 +8,7 @@ import { gradeAnswers, measurePrompted, openAnswerer, questionsOf } from '@joyul
 import type { Answer, LanguageEvaluation, MeasuredRows, PromptSpace } from '@joyul/training';
 import { adviseLanguage } from './advise-language.ts';
 import type { Context } from './context.ts';
+import { describeChanges, measureChanges, tellChanges } from './forgetting.ts';
 import { readTraining } from './training-files.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -144,7 +145,9 @@ function tellWorst(
 /** Measures a language model on the validation split, shows what it says, and advises. */
 export async function evaluateLanguage(dataset: Dataset, context: Context): Promise<void> {
   const { params, inputs, outputs, backend, emit } = context;
-  const { hparams, prompts, evaluations, trainLoss } = await readTraining<LanguageEvaluation>(inputs.trained);
+  const { hparams, prompts, evaluations, trainLoss, aside } = await readTraining<LanguageEvaluation>(
+    inputs.trained,
+  );
   const rows = await dataset.rows('validation');
   emit({ type: 'progress', activity: 'measuring', done: 0 });
   const measured = await measurePrompted(inputs.trained, rows, {
@@ -162,11 +165,17 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     learningRate: hparams.learning_rate,
     maxNewTokens: params.max_new_tokens,
   });
+  // A prompt changes no weight, so nothing is forgotten.
+  const changes =
+    prompts === undefined
+      ? await measureChanges(dataset, { maxLength: hparams.max_length, aside: aside ?? [] }, context)
+      : [];
   const content = {
     version: 1,
     split: 'validation',
     ...describeLoss(measured),
     ...quality,
+    ...describeChanges(changes),
     advice,
   };
   await writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
@@ -184,5 +193,6 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     text: [...tellLoss(measured), `${said}${describeGrades(context, grades)}`].join(' ').trim(),
   });
   for (const { text } of advice) emit({ type: 'finding', text });
+  tellChanges(context, changes);
   tellWorst(context, answers, grades);
 }

@@ -99,7 +99,14 @@ function tell(
 /** Measures, advises and writes. */
 export async function runEvaluate(context: Context): Promise<void> {
   const dataset = await readDataset(context.inputs.dataset);
-  await (dataset.header.task === 'classification' ? evaluateClassifier : evaluateLanguage)(dataset, context);
+  if (dataset.header.task !== 'classification') return evaluateLanguage(dataset, context);
+  if (context.inputs.general !== undefined)
+    context.emit({
+      type: 'finding',
+      weight: 'warning',
+      text: 'The input general is not used: a classifier foresees no texts, so it has no perplexity.',
+    });
+  return evaluateClassifier(dataset, context);
 }
 
 async function evaluateClassifier(dataset: Dataset, context: Context): Promise<void> {

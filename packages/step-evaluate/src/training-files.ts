@@ -9,6 +9,8 @@ export interface TrainingFiles<E extends EvaluationPoint> {
   /** Where a prompt was searched for: among which. */
   readonly prompts?: PromptSpace;
   readonly evaluations: readonly E[];
+  /** Ids of the unlabelled texts that were kept aside; absent where labelled rows were learned. */
+  readonly aside?: readonly string[];
   /** The mean of the last iterations. */
   readonly trainLoss: number;
 }

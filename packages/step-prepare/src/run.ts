@@ -12,11 +12,13 @@ import {
   idOf,
   keyOf,
   sampleIndices,
+  readRows,
   sealTestSplit,
   summarizeLengths,
   textLengthOf,
   writeHeader,
   writeRows,
+  writeSealedKeys,
 } from '@joyul/data';
 import { StepFailure } from '@joyul/plugin-api';
 import { assignSplits } from './assign-splits.ts';
@@ -278,6 +280,8 @@ async function finishArtifacts(stages: Stages, context: PrepareContext): Promise
   };
   await writeHeader(outputs.dataset, header);
   await sealTestSplit(outputs.test, header);
+  const tested = readRows(join(outputs.test, 'test.jsonl'));
+  await writeSealedKeys(outputs.dataset, tested);
   await writeFile(join(outputs.dataset, 'quality.json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(join(outputs.dataset, 'quality.md'), formatQuality(report));
   reportRun(context, report, {

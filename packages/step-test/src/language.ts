@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
 import { readDataset } from '@joyul/data';
-import { holmAdjust, smallestDetectable } from '@joyul/metrics';
+import { chooseAnswerMetric, holmAdjust, smallestDetectable } from '@joyul/metrics';
 import { questionsOf } from '@joyul/training';
 import type { Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
@@ -30,15 +30,13 @@ import { tellOpenings } from './openings.ts';
 import { answerAll, findBest, listPrompts, makeResult, metricNames, priceOf } from './ways.ts';
 import type { Metric, Result } from './ways.ts';
 
-const wordCount = (text: string): number => text.split(/\s+/).length;
-
 /** A grader judges where there is one. Short answers are right or wrong; longer ones are more or less alike. */
 function chooseMetric(questions: readonly Question[], { metric, grader }: Context['params']): Metric {
   if (grader !== undefined) return 'grade';
-  if (metric === 'exact_match') return 'exactMatch';
-  if (metric === 'f1') return 'f1';
-  if (metric === 'rouge_l') return 'rougeL';
-  return mean(questions.map(({ expected }) => wordCount(expected))) <= 5 ? 'exactMatch' : 'rougeL';
+  return chooseAnswerMetric(
+    questions.map(({ expected }) => expected),
+    metric,
+  );
 }
 
 /** The tested model beside each other way. */

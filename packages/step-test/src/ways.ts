@@ -1,8 +1,8 @@
 /** Ways to get answers: tuned models, and prompts for the untuned one. */
 import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { bootstrapInterval } from '@joyul/metrics';
-import type { Interval } from '@joyul/metrics';
+import { answerMetricNames, bootstrapInterval } from '@joyul/metrics';
+import type { AnswerMetric, Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf, readPrompt } from '@joyul/training';
 import type { Answer, AnswerOptions, Answerer, Ask, Question } from '@joyul/training';
 import type { Context } from './context.ts';
@@ -47,14 +47,9 @@ export interface Result {
 }
 
 /** What judges answers. */
-export type Metric = keyof Scores;
+export type Metric = AnswerMetric | 'grade';
 /** What reports call it. */
-export const metricNames: Readonly<Record<Metric, string>> = {
-  exactMatch: 'exact match',
-  f1: 'F1',
-  rougeL: 'ROUGE-L',
-  grade: 'grade',
-};
+export const metricNames: Readonly<Record<Metric, string>> = { ...answerMetricNames, grade: 'grade' };
 
 /** Prompts for the untuned model: the bare question, an instruction, similar examples before it. */
 export function listPrompts(train: readonly Row[], { params }: Context): readonly Way[] {

@@ -38,6 +38,8 @@ interface History<E extends EvaluationPoint> {
   readonly hparams: Hparams;
   readonly perEpoch: number;
   readonly metricsOf: (point: E) => Readonly<Record<string, number>>;
+  /** Ids of the unlabelled texts that were kept aside to judge; absent where labelled rows were learned. */
+  readonly aside?: readonly string[];
 }
 
 /** The history in the layout of Hugging Face's trainer_state.json. */
@@ -249,7 +251,7 @@ export async function writeHistory<E extends EvaluationPoint>(
   of: History<E>,
 ): Promise<void> {
   const { trainability, best, evaluations, iterations, stopReason } = result;
-  const { strategy, hparams } = of;
+  const { strategy, hparams, aside } = of;
   const write = (name: string, value: unknown): Promise<void> =>
     writeFile(join(dir, name), `${JSON.stringify(value, null, 2)}\n`);
   await write('trainability.json', trainability);
@@ -262,6 +264,7 @@ export async function writeHistory<E extends EvaluationPoint>(
     evaluations,
     iterations,
     stopReason,
+    ...(aside === undefined ? {} : { aside }),
   });
 }
 

@@ -89,14 +89,18 @@ function tell(context: Context, strategy: Strategy, result: LanguageTrainResult,
   });
 }
 
-/** What is trained on and what judges: the labelled splits, or the unlabelled texts with a twentieth kept aside. */
-async function chooseRows(
-  dataset: Dataset,
-  { params, seed }: Context,
-): Promise<Readonly<Record<'train' | 'validation', readonly Row[]>>> {
+/** What is trained on and what judges. */
+interface ChosenRows extends Readonly<Record<'train' | 'validation', readonly Row[]>> {
+  /** Ids of the unlabelled texts that judge; the evaluate step asks how well they are foreseen. */
+  readonly aside?: readonly string[];
+}
+
+/** The labelled splits, or the unlabelled texts with a twentieth kept aside. */
+async function chooseRows(dataset: Dataset, { params, seed }: Context): Promise<ChosenRows> {
   if (params.data === 'labelled')
     return { train: await dataset.rows('train'), validation: await dataset.rows('validation') };
-  return readUnlabelled(dataset, seed);
+  const rows = await readUnlabelled(dataset, seed);
+  return { ...rows, aside: rows.validation.map(({ id }) => id) };
 }
 
 /** Writes the weights with the tokenizer they were trained with, and the adapter beside them where there is one. */
@@ -167,6 +171,7 @@ export async function trainLanguage(dataset: Dataset, context: Context): Promise
     hparams,
     perEpoch: watch.perEpoch,
     metricsOf,
+    ...(rows.aside === undefined ? {} : { aside: rows.aside }),
   });
   await asked.write(outputs.trained, result);
   await keepTrainingTime(context.sharedDir, outputs.trained, watch.secondsOf(result.iterations));

@@ -60,6 +60,8 @@ export { openLanguageModel } from './language/open-language-model.ts';
 export type { LanguageModel } from './language/open-language-model.ts';
 export { encodeLanguageRows } from './language/encode-language-rows.ts';
 export type { LanguageRows } from './language/encode-language-rows.ts';
+export { measureRows } from './language/measure-rows.ts';
+export type { RowLoss } from './language/measure-rows.ts';
 export { meanLoss, measureLanguage, measureParts } from './language/measure-language.ts';
 export type { PartLoss } from './language/measure-language.ts';
 export { encodePrompts } from './language/prompt-features.ts';

@@ -24,12 +24,14 @@ export interface PluginProblem {
 /** The plugins that come with Joyul. */
 export const ownPlugins: readonly string[] = [
   'prepare',
+  'synthesise',
   'select',
   'strategy',
   'hparams',
   'init',
   'train',
   'evaluate',
+  'choose',
   'test',
   'deploy',
   'command',

@@ -1,8 +1,9 @@
 /** The four reasons to fine-tune, held against what was measured: a tuned model beside prompts for the untuned one. */
+import { signFlipTest } from '@joyul/metrics';
 import type { PartLoss } from '@joyul/training';
 import { meanLoss } from '@joyul/training';
 import { makeRandom } from '@joyul/data';
-import { comparePaired, formatP, level, mean, percent, signFlipTest } from './paired.ts';
+import { comparePaired, formatP, level, mean, percent } from './paired.ts';
 
 /** Whether a reason holds for this data. */
 export type Verdict = 'holds' | 'does not hold' | 'cannot be told here';

@@ -1,14 +1,14 @@
 /** What is told of ways on the same questions. */
+import type { PairedComparison } from '@joyul/metrics';
 import type { Context } from '../context.ts';
 import { answersAtOnce, findBest, metricNames } from '../ways.ts';
 import type { Metric, Result } from '../ways.ts';
 import { breakEven, formatSeconds, formatSize } from './cost.ts';
-import type { Paired } from './paired.ts';
 import { mean, percent } from './paired.ts';
 
 /** A way, and what the tested model is beside it. */
 export interface Comparison extends Result {
-  readonly paired: Paired;
+  readonly paired: PairedComparison;
   /** Corrected for the number of comparisons. */
   readonly pValue: number;
 }

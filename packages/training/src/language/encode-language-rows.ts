@@ -7,6 +7,8 @@ import type { LanguageExample } from './language-batch.ts';
 /** Rows as a language model learns them. */
 export interface LanguageRows {
   readonly examples: readonly LanguageExample[];
+  /** Of each example, the index of its row: a text may be divided into several. */
+  readonly rowOf: readonly number[];
   /** Conversations and rows of tokens of which the end was cut off; texts are divided instead. */
   readonly truncated: number;
   /** Tokens in all, and those that are learned. */
@@ -80,7 +82,8 @@ export function encodeLanguageRows(
       return [];
     }
   };
-  const examples = rows.flatMap(encode);
+  const pieces = rows.map(encode);
+  const examples = pieces.flat();
   if (problems.length > 0)
     throw new StepFailure(
       'CHAT_TEMPLATE',
@@ -98,6 +101,7 @@ export function encodeLanguageRows(
     );
   return {
     examples,
+    rowOf: pieces.flatMap((own, row) => own.map(() => row)),
     truncated: examples.filter(({ ids, fullLength }) => fullLength > ids.length).length,
     tokens: examples.reduce((sum, { ids }) => sum + ids.length, 0),
     targets,

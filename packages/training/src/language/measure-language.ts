@@ -25,6 +25,12 @@ export interface PartLoss {
   readonly count: number;
 }
 
+/** The loss of one batch. */
+export interface BatchLoss extends PartLoss {
+  /** Indices of its examples among those that have a target. */
+  readonly examples: readonly number[];
+}
+
 /** The mean loss of all targets, in nats a token. */
 export const meanLoss = (parts: readonly PartLoss[]): number =>
   parts.reduce((sum, { total }) => sum + total, 0) / parts.reduce((sum, { count }) => sum + count, 0);
@@ -34,7 +40,7 @@ export async function measureParts(
   model: LlamaFolder,
   examples: readonly LanguageExample[],
   { backend, precision = 'float32', batchSize = 8, packing }: MeasureOptions = {},
-): Promise<readonly PartLoss[]> {
+): Promise<readonly BatchLoss[]> {
   const own = examples.filter((example) => countTargets(example) > 0);
   const layout = layOut({
     config: model.config,
@@ -53,11 +59,11 @@ export async function measureParts(
   });
   try {
     await session.write(valuesOf([...weights.values()], model));
-    const parts: PartLoss[] = [];
+    const parts: BatchLoss[] = [];
     for (const batch of layout.validation) {
       const outputs = await session.run(languageEntries.evaluate(batch.shape), padLanguageBatch(batch, own));
       const read = (name: string): number => outputs[name]?.[0] ?? Number.NaN;
-      parts.push({ total: read('total'), count: read('weight') });
+      parts.push({ total: read('total'), count: read('weight'), examples: batch.rows.flat() });
     }
     return parts;
   } finally {
