@@ -127,11 +127,29 @@ const describe = (point: EncoderEvaluation, objective: Objective): string => {
   return `${point.loss.toFixed(3)} (${more})`;
 };
 
+/** Below this loss a model knows nearly every text again before it has learned anything. */
+const solvedLoss = 0.05;
+
+/** Warns where the objective has next to nothing to teach: MiniLM lost features by it in the trial of few-labels.yaml. */
+function tellSolved(
+  { emit }: Context,
+  { objective }: Stage,
+  { evaluations: [first] }: EncoderTrainResult,
+): void {
+  if (objective !== 'contrastive' || first === undefined || first.loss >= solvedLoss) return;
+  emit({
+    type: 'finding',
+    weight: 'warning',
+    text: `Before training the model already knows nearly every text again (loss ${first.loss.toFixed(3)}), as one that was pretrained to compare sentences does: this objective has little to teach it, and may cost features.`,
+  });
+}
+
 function tell(context: Context, stage: Stage, result: EncoderTrainResult, perIteration: number): void {
   const { objective, strategy } = stage;
   const { best, evaluations, iterations } = result;
   const [first] = evaluations;
   const before = first === undefined ? '' : `; before training ${describe(first, objective)}`;
+  tellSolved(context, stage, result);
   const blocks = strategy.adapters === undefined ? strategy.blocks.join(', ') : 'adapters';
   tellOutcome(context, result, {
     headline: `On texts kept aside the ${objective} loss is ${describe(best, objective)} after ${best.iteration} of ${iterations} iterations${before}.`,
