@@ -42,5 +42,5 @@ await prepare.run({
 });
 const seconds = (performance.now() - start) / 1000;
 const { user, system } = process.cpuUsage();
-const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
+const peakMb = Math.round((process.resourceUsage().maxRSS * 1024) / 1e6);
 process.stdout.write(`${JSON.stringify({ peakMb, seconds, cpuSeconds: (user + system) / 1e6, findings })}\n`);
