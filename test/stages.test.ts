@@ -148,6 +148,9 @@ steps:
     expect([result.exitCode, result.stderr]).toEqual([0, '']);
     const found = findingsOf(result, 'evaluate');
     expect(found).toMatch(/On 10 texts of the domain that were kept aside perplexity went from /);
+    expect(found).toMatch(
+      /A linear head on the tuned model's states gets [\d.]+ % of \d+ validation questions right, on the untuned model's [\d.]+ %/,
+    );
     const [, before = '0', after = '9'] = /aside perplexity went from ([\d.]+) to ([\d.]+)/.exec(found) ?? [];
     expect(Number(after)).toBeLessThan(0.2 * Number(before));
     expect(found).toMatch(/of what the model knew is forgotten: on 15 general texts perplexity rose from/);

@@ -51,7 +51,8 @@ export default defineStep({
     model: {
       type: 'base-model',
       optional: true,
-      summary: 'The untuned language model: perplexity is told before and after tuning.',
+      summary:
+        'The untuned language model: perplexity, and how well a linear head on its states answers, are told before and after tuning.',
     },
     general: {
       type: 'dataset',

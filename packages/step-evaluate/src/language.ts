@@ -9,6 +9,7 @@ import type { Answer, LanguageEvaluation, MeasuredRows, PromptSpace } from '@joy
 import { adviseLanguage } from './advise-language.ts';
 import type { Context } from './context.ts';
 import { describeChanges, measureChanges, tellChanges } from './forgetting.ts';
+import { describeProbes, measureProbes } from './probe.ts';
 import { readTraining } from './training-files.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -170,12 +171,15 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
     prompts === undefined
       ? await measureChanges(dataset, { maxLength: hparams.max_length, aside: aside ?? [] }, context)
       : [];
+  const probes =
+    prompts === undefined ? await measureProbes(dataset, hparams.max_length, context) : undefined;
   const content = {
     version: 1,
     split: 'validation',
     ...describeLoss(measured),
     ...quality,
     ...describeChanges(changes),
+    ...(probes === undefined ? {} : { probe: probes }),
     advice,
   };
   await writeFile(join(outputs.metrics, 'metrics.json'), `${JSON.stringify(content, null, 2)}\n`);
@@ -194,5 +198,6 @@ export async function evaluateLanguage(dataset: Dataset, context: Context): Prom
   });
   for (const { text } of advice) emit({ type: 'finding', text });
   tellChanges(context, changes);
+  if (probes !== undefined) emit({ type: 'finding', text: describeProbes(probes) });
   tellWorst(context, answers, grades);
 }

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
-import { readDataset } from '@joyul/data';
+import { makeRandom, readDataset, shuffle } from '@joyul/data';
 import { chooseAnswerMetric, holmAdjust, smallestDetectable } from '@joyul/metrics';
-import { questionsOf } from '@joyul/training';
+import { answerByFeatures, openLanguageModel, questionsOf } from '@joyul/training';
 import type { Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
 import type { Context } from './context.ts';
@@ -11,7 +11,6 @@ import { decide } from './language/decide.ts';
 import type { Decision } from './language/decide.ts';
 import { listTrained } from './language/describe-trained.ts';
 import type { Trained } from './language/describe-trained.ts';
-import { answerByFeatures } from './language/frozen-head.ts';
 import { describeLosses, judgeTexts, measureAll, tellLosses } from './language/losses.ts';
 import type { AllLosses } from './language/losses.ts';
 import { comparePaired, mean, percent } from './language/paired.ts';
@@ -57,13 +56,24 @@ async function answerFrozen(
   metric: Metric,
   context: Context,
 ): Promise<{ readonly results: readonly Result[]; readonly notes: readonly string[] }> {
-  const head = metric === 'exactMatch' ? await answerByFeatures(train, questions, context) : undefined;
+  if (metric !== 'exactMatch') return { results: [], notes: [] };
+  const { params, inputs, seed, backend, signal, emit } = context;
+  const shown = shuffle(questionsOf(train), makeRandom(seed)).slice(0, params.probe_rows);
+  const task = { shown, questions };
+  const head = await answerByFeatures(await openLanguageModel(inputs.model), task, {
+    context: params.context,
+    signal,
+    ...(backend === undefined ? {} : { backend }),
+    onProgress: (done, total) => {
+      emit({ type: 'progress', activity: 'frozen features', done, total, unit: 'questions' });
+    },
+  });
   if (head === undefined) return { results: [], notes: [] };
   const { answers, known, unknown, layer, ...cost } = head;
   const note = `The new head reads what layer ${layer} of the untuned model has made of the question's end. It chooses among the ${known} answers of the training rows and can say nothing else${unknown === 0 ? '' : `: ${unknown} of ${questions.length} questions have another answer, and it gets them all wrong`}.`;
   const way = { name: 'frozen features + new head (not fine-tuning)', kind: 'features' } as const;
   return {
-    results: [makeResult(way, answers, cost, { metric, seed: context.seed, params: context.params })],
+    results: [makeResult(way, answers, cost, { metric, seed, params })],
     notes: [note],
   };
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTinyLlama } from '@joyul/testing';
 import { expect, test } from 'vitest';
-import { encodePrompts, openGenerator, openLanguageModel } from '../../src/index.ts';
+import { openGenerator, openLanguageModel } from '../../src/index.ts';
+import { encodePrompts } from '../../src/language/prompt-features.ts';
 import type { Question } from '../../src/index.ts';
 
 const ask = (text: string): Question => ({

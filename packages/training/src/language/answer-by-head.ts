@@ -1,10 +1,9 @@
 /** Feature extraction: what a frozen model has made of a question, and a new head that chooses among known answers. */
-import type { Row } from '@joyul/data';
-import { makeRandom, shuffle } from '@joyul/data';
 import { fitProbe } from '@joyul/metrics';
-import { encodePrompts, openLanguageModel, questionsOf } from '@joyul/training';
-import type { Answer, PromptFeatures, Question } from '@joyul/training';
-import type { Context } from '../context.ts';
+import type { Answer, Question } from './answer-rows.ts';
+import type { LanguageModel } from './open-language-model.ts';
+import { encodePrompts } from './prompt-features.ts';
+import type { PromptFeatureOptions, PromptFeatures } from './prompt-features.ts';
 
 /** What the new head answered. */
 export interface HeadAnswers {
@@ -67,26 +66,26 @@ export function answerByHead(
   return { chosen: head.predict(winner.features.subarray(split)).map(best), layer: winner.layer };
 }
 
-/** Answers by a new head on the untuned model's features; undefined where the answers are no choice among known ones. */
+/** What a head learns from, and what it is to answer. */
+export interface HeadTask {
+  readonly shown: readonly Question[];
+  readonly questions: readonly Question[];
+}
+
+/** Answers by a new head on the features of a model that stays as it is; undefined where the answers are no choice among known ones. */
 export async function answerByFeatures(
-  rows: readonly Row[],
-  questions: readonly Question[],
-  { params, inputs, seed, backend, signal, emit }: Context,
+  language: LanguageModel,
+  { shown, questions }: HeadTask,
+  options: Omit<PromptFeatureOptions, 'layers'>,
 ): Promise<HeadAnswers | undefined> {
-  const shown = shuffle(questionsOf(rows), makeRandom(seed)).slice(0, params.probe_rows);
   const known = findKnownAnswers(shown.map(({ expected }) => expected));
   if (known === undefined) return undefined;
-  const language = await openLanguageModel(inputs.model);
-  const { layers } = language.model.config;
+  const { layers, maxPositions } = language.model.config;
   const startMs = performance.now();
   const features = await encodePrompts(language, [...shown, ...questions], {
+    ...options,
     layers: [...new Set([0.5, 0.75, 1].map((share) => Math.ceil(share * layers)))],
-    context: Math.min(params.context, language.model.config.maxPositions),
-    signal,
-    ...(backend === undefined ? {} : { backend }),
-    onProgress: (done, total) => {
-      emit({ type: 'progress', activity: 'frozen features', done, total, unit: 'questions' });
-    },
+    context: Math.min(options.context, maxPositions),
   });
   const featuresMs = performance.now();
   const labels = shown.map(({ expected }) => known.indexOf(expected));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { answerByHead, findKnownAnswers } from '../../src/language/frozen-head.ts';
+import { answerByHead, findKnownAnswers } from '../../src/language/answer-by-head.ts';
 
 test('answers that come again and again are a choice, others are not', () => {
   expect(findKnownAnswers(['spam', 'ham', 'spam', 'spam', 'ham', 'ham'])).toEqual(['ham', 'spam']);
