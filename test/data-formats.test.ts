@@ -69,9 +69,11 @@ describe('rows of tokens', () => {
     const told = findingsOf(result, 'train');
     // Of 8 tokens, to which a row is cut, the last 5 are learned.
     expect(told).toMatch(/have (\d+) tokens, of which \d+ \(62\.5 %\) are learned/);
-    expect(told).toMatch(/(\d+) of \1 conversations are longer than 8 tokens/);
+    expect(told).toMatch(/(\d+) of \1 training rows are longer than 8 tokens/);
     expect(told).toContain('Validation loss');
-    expect(findingsOf(result, 'test')).toMatch(/Test perplexity [\d.]+, of the untuned model [\d.]+/);
+    expect(findingsOf(result, 'test')).toMatch(
+      /Test perplexity, of what the rows are to teach: full fine-tuning [\d.]+, the untuned model [\d.]+/,
+    );
     expect(findingsOf(result, 'deploy')).toContain('models/tokens');
   });
 

@@ -49,7 +49,7 @@ function tellRows({ emit }: Pick<Context, 'emit'>, rows: LanguageRows, maxLength
   emit({
     type: 'finding',
     weight: truncated > examples.length / 20 ? 'warning' : 'detail',
-    text: `${truncated} of ${examples.length} conversations are longer than ${maxLength} tokens: their ends are cut off. Set max_length in hparams.`,
+    text: `${truncated} of ${examples.length} training rows are longer than ${maxLength} tokens: their ends are cut off. Set max_length in hparams.`,
   });
 }
 
