@@ -4,6 +4,7 @@ export { fitBagOfWords } from './bag-of-words.ts';
 export type { BagOfWords } from './bag-of-words.ts';
 export { calibrationError, logLoss, measureClassification } from './classification.ts';
 export type { ClassMetrics, ClassificationMetrics } from './classification.ts';
+export { formatP, sayP } from './format-p.ts';
 export { measureAlignment, measureUniformity } from './embeddings.ts';
 export {
   bootstrapInterval,

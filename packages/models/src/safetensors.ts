@@ -1,13 +1,13 @@
 /**
  * Reads and writes safetensors files: eight bytes of header length, a JSON header, then the tensors' bytes.
  */
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { StoredType, WrittenType } from './number-formats.ts';
 import { numberFormats, packNumbers } from './number-formats.ts';
 import { compareNames, countElements, loadTensors, readNumbers } from './tensors.ts';
 import type { LazyTensor, NamedTensor } from './tensors.ts';
+import { writeWhole } from './write-whole.ts';
 import { WeightsError } from './weights-error.ts';
 
 /** Where a tensor lies in a file. */
@@ -114,9 +114,7 @@ export async function writeTensors(
 ): Promise<void> {
   const { dtype = 'F32' } = options;
   const sorted = [...tensors].sort(compareNames);
-  const temporary = `${file}.${randomUUID()}.partial`;
-  const handle = await open(temporary, 'w');
-  try {
+  await writeWhole(file, async (handle) => {
     await handle.writeFile(formatHeader(sorted, dtype));
     for (const tensor of sorted) {
       const data = 'data' in tensor ? tensor.data : await tensor.readData();
@@ -124,14 +122,7 @@ export async function writeTensors(
         throw new Error(`Internal error: ${tensor.name} has ${data.length} numbers, but another shape.`);
       await handle.writeFile(packNumbers(data, dtype));
     }
-    await handle.sync();
-  } catch (error) {
-    await handle.close();
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await handle.close();
-  await rename(temporary, file);
+  });
 }
 
 function formatHeader(sorted: readonly (NamedTensor | LazyTensor)[], dtype: WrittenType): Buffer {

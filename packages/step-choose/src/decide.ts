@@ -1,4 +1,4 @@
-import { comparePaired } from '@joyul/metrics';
+import { comparePaired, sayP } from '@joyul/metrics';
 import type { PairedComparison } from '@joyul/metrics';
 
 /** One of the two models. */
@@ -38,10 +38,6 @@ const meanOf = (values: readonly number[]): number =>
 export const formatMean = (value: number, { kind }: Pick<Judgement, 'kind'>): string =>
   kind === 'share' ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
 
-/** A probability as reports show it. */
-const formatChance = (pValue: number): string =>
-  pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toPrecision(2)}`;
-
 function explain(judgement: Judgement, decision: Omit<Decision, 'text'>, alpha: number): string {
   const { metric, unit, kind, values } = judgement;
   const { kept, means, gain, gainInterval, pValue } = decision;
@@ -51,7 +47,7 @@ function explain(judgement: Judgement, decision: Omit<Decision, 'text'>, alpha: 
   const [candidate, simpler] = [formatMean(means.candidate, judgement), formatMean(means.simpler, judgement)];
   const where = `on ${values.candidate.length} validation ${unit}`;
   const test = judgement.isRightOrWrong ? 'exact McNemar test' : 'random signs';
-  const chance = `${formatChance(pValue)}, ${test}`;
+  const chance = `${sayP(pValue)}, ${test}`;
   const range = `95 %: ${show(gainInterval.low)} to ${show(gainInterval.high)}`;
   const points = kind === 'share' ? ' points' : '';
   const sizes = `${show(Math.abs(gain))}${points} ${gain < 0 ? 'worse' : 'better'} (${range})`;

@@ -1,3 +1,4 @@
+import { formatP } from '@joyul/metrics';
 import type { Prompt, Strategy } from '@joyul/training';
 import { formatEndpointUsage, formatPrompt, formatPromptUsage } from './prompt-card.ts';
 
@@ -58,10 +59,7 @@ function formatTest({ test }: LanguageCard): readonly string[] {
     `| on ${questions} test questions | ${metric} | p |`,
     '| --- | --- | --- |',
     `| this model | ${percent(score)} | |`,
-    ...comparisons.map(
-      (item) =>
-        `| ${item.name} | ${percent(item.score)} | ${item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2)} |`,
-    ),
+    ...comparisons.map((item) => `| ${item.name} | ${percent(item.score)} | ${formatP(item.pValue)} |`),
     '',
     verdict,
     ...(reasons.length === 0 ? [] : ['', ...reasons.map(({ text }) => `- ${text}`)]),

@@ -1,3 +1,4 @@
+import { formatP } from '@joyul/metrics';
 import type { AdapterSpec } from '@joyul/models';
 
 /** What a model card tells; every value comes from the run. */
@@ -61,8 +62,7 @@ function formatTest({ test }: CardContent): readonly string[] {
     '| beside it, on the same rows | accuracy | p |',
     '| --- | --- | --- |',
     ...test.comparisons.map(
-      (item) =>
-        `| ${item.name} | ${percent(item.metrics.accuracy)} | ${item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2)} |`,
+      (item) => `| ${item.name} | ${percent(item.metrics.accuracy)} | ${formatP(item.pValue)} |`,
     ),
   ];
 }

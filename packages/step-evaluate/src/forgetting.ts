@@ -2,7 +2,7 @@
 import { StepFailure } from '@joyul/plugin-api';
 import { makeRandom, readDataset, shuffle } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
-import { comparePaired } from '@joyul/metrics';
+import { comparePaired, formatP, sayP } from '@joyul/metrics';
 import { measureRows, openLanguageModel } from '@joyul/training';
 import type { RowLoss } from '@joyul/training';
 import type { Context } from './context.ts';
@@ -60,8 +60,6 @@ export function compareLosses(
   };
 }
 
-const formatChance = (pValue: number): string =>
-  pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toPrecision(2)}`;
 const formatGrowth = ({ before, after }: Change): string => {
   const growth = 100 * (after / before - 1);
   return `${growth < 0 ? '−' : '+'}${Math.abs(growth).toFixed(1)} %`;
@@ -80,7 +78,7 @@ const mend = ' Lower the learning rate, tune fewer blocks or adapters, or mix ge
 export function describeForgetting(change: Change): string {
   const { before, after, texts, pValue } = change;
   const [was, is] = [before.toFixed(2), after.toFixed(2)];
-  const chance = formatChance(pValue);
+  const chance = sayP(pValue);
   if (pValue >= 0.05)
     return `Nothing is seen to be forgotten: on ${texts} general texts perplexity is ${is}, before tuning ${was}, which may be chance (${chance}).`;
   if (after <= before)
@@ -163,7 +161,7 @@ export function tellChanges({ emit }: Pick<Context, 'emit'>, changes: readonly C
   if (domain !== undefined)
     emit({
       type: 'finding',
-      text: `On ${domain.texts} texts of the domain that were kept aside perplexity went from ${domain.before.toFixed(2)} to ${domain.after.toFixed(2)} (${formatGrowth(domain)}, ${formatChance(domain.pValue)}).`,
+      text: `On ${domain.texts} texts of the domain that were kept aside perplexity went from ${domain.before.toFixed(2)} to ${domain.after.toFixed(2)} (${formatGrowth(domain)}, ${sayP(domain.pValue)}).`,
     });
   emit({
     type: 'table',
@@ -176,7 +174,7 @@ export function tellChanges({ emit }: Pick<Context, 'emit'>, changes: readonly C
       change.before.toFixed(2),
       change.after.toFixed(2),
       formatGrowth(change),
-      change.pValue < 0.001 ? '< 0.001' : change.pValue.toPrecision(2),
+      formatP(change.pValue),
     ]),
   });
 }

@@ -10,6 +10,8 @@ import {
   mcNemarTest,
   measureClassification,
   smallestDetectable,
+  formatP,
+  sayP,
 } from '@joyul/metrics';
 import type { ClassificationMetrics, McNemar } from '@joyul/metrics';
 import { openPredictor } from '@joyul/training';
@@ -94,17 +96,17 @@ export function formVerdict(
   const gain = accuracy - strongest.metrics.accuracy;
   const points = `${Math.abs(100 * gain).toFixed(1)} points`;
   if (gain > 0 && strongest.pValue < 0.05)
-    return `${subject} pays here: ${points} better than the best simple way (${strongest.name}), and that is no chance (p = ${strongest.pValue.toPrecision(2)}).`;
+    return `${subject} pays here: ${points} better than the best simple way (${strongest.name}), and that is no chance (${sayP(strongest.pValue)}).`;
   if (gain > 0)
-    return `${subject} is ${points} better than the best simple way (${strongest.name}), but on this many rows that may be chance (p = ${strongest.pValue.toPrecision(2)}).`;
+    return `${subject} is ${points} better than the best simple way (${strongest.name}), but on this many rows that may be chance (${sayP(strongest.pValue)}).`;
   const margin =
     gain === 0
       ? 'as good'
-      : `${points} better${strongest.pValue < 0.05 ? '' : ` (which may be chance, p = ${strongest.pValue.toPrecision(2)})`}`;
+      : `${points} better${strongest.pValue < 0.05 ? '' : ` (which may be chance, ${sayP(strongest.pValue)})`}`;
   const beaten = rivals.filter((item) => item.metrics.accuracy < accuracy && item.pValue < 0.05);
   const gains = beaten.map(
     (item) =>
-      ` It does beat ${item.name}: ${(100 * (accuracy - item.metrics.accuracy)).toFixed(1)} points, p = ${item.pValue.toPrecision(2)}.`,
+      ` It does beat ${item.name}: ${(100 * (accuracy - item.metrics.accuracy)).toFixed(1)} points, ${sayP(item.pValue)}.`,
   );
   return `${subject} does not pay here: ${strongest.name} is ${margin} and costs less.${gains.join('')}`;
 }
@@ -182,7 +184,7 @@ function tell(
         interval(item.metrics),
         Number(item.metrics.macroF1.toFixed(3)),
         `${item.paired.onlyFirst} / ${item.paired.onlySecond}`,
-        item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2),
+        formatP(item.pValue),
       ]),
     ],
   });

@@ -108,7 +108,9 @@ exit ${code}
   test('an unknown task is refused with the known ones', () => {
     const { status, stderr } = bootstrap('strat');
     expect(status).toBe(2);
-    expect(stderr).toContain('start|test|build|joyul|bench:data|bench:engine|bench:memory|bench:serve|bench:training|setup|exec');
+    expect(stderr).toContain(
+      'start|test|build|joyul|bench:data|bench:engine|bench:memory|bench:serve|bench:training|setup|exec',
+    );
   });
 
   test('an interrupt reaches the task, whose exit code counts', async () => {

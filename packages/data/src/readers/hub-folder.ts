@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RawRow, RowProblem } from '../row.ts';
 import { isRecord } from './field-problem.ts';
+import { splitNames } from './split-names.ts';
 
 type Split = NonNullable<RawRow['split']>;
 
@@ -55,17 +56,6 @@ function makePattern(pattern: string): RegExp {
     );
   return new RegExp(`^${source}$`);
 }
-
-const splitNames: Readonly<Record<string, Split>> = {
-  train: 'train',
-  training: 'train',
-  validation: 'validation',
-  valid: 'validation',
-  val: 'validation',
-  dev: 'validation',
-  test: 'test',
-  testing: 'test',
-};
 
 /** The split that a name means, also with more words, such as `train_sft`; undefined where it is none of the three. */
 const splitNamed = (name: string): Split | undefined =>

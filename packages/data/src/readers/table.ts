@@ -3,6 +3,7 @@ import { formatConversation, readConversation } from './chat.ts';
 import { describeValue, pointerTo } from './field-problem.ts';
 import { detectShape, fieldsOf, isChatShape } from './shape.ts';
 import type { ShapeVerdict } from './shape.ts';
+import { splitNames } from './split-names.ts';
 import type { RecordBatch, TableRecord } from './table-record.ts';
 import { readTokens } from './tokens.ts';
 
@@ -25,16 +26,6 @@ const usualNames = {
   messages: [],
   tools: [],
 } as const;
-
-const splits: Readonly<Record<string, RawRow['split']>> = {
-  train: 'train',
-  training: 'train',
-  validation: 'validation',
-  valid: 'validation',
-  val: 'validation',
-  dev: 'validation',
-  test: 'test',
-};
 
 type Role = keyof typeof usualNames;
 const roles: readonly Role[] = [
@@ -110,7 +101,7 @@ function readCommon(
     return isScalar(value) && value !== '' ? String(value) : undefined;
   };
   const [id, group, named] = [read('id'), read('group'), read('split')];
-  const split = named === undefined ? undefined : splits[named.toLowerCase()];
+  const split = named === undefined ? undefined : splitNames[named.toLowerCase()];
   if (named !== undefined && split === undefined)
     return problemAt(
       file,

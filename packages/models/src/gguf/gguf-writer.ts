@@ -2,11 +2,10 @@
  * Writes GGUF files, version 3: a header, metadata by key, the tensors' places, then their bytes, each on a boundary of
  * 32.
  */
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
 import { packNumbers } from '../number-formats.ts';
 import { countElements } from '../tensors.ts';
 import type { LazyTensor } from '../tensors.ts';
+import { writeWhole } from '../write-whole.ts';
 import { packQ80 } from './plain-blocks.ts';
 
 /** How a written tensor's numbers are packed. */
@@ -93,17 +92,8 @@ export async function writeGguf(
   metadata: ReadonlyMap<string, GgufField>,
   tensors: readonly GgufContent[],
 ): Promise<void> {
-  const temporary = `${file}.${randomUUID()}.partial`;
-  const handle = await open(temporary, 'w');
-  try {
+  await writeWhole(file, async (handle) => {
     await handle.writeFile(pad(formatHeader(metadata, tensors)));
     for (const tensor of tensors) await handle.writeFile(pad(pack(await tensor.readData(), tensor.type)));
-    await handle.sync();
-  } catch (error) {
-    await handle.close();
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await handle.close();
-  await rename(temporary, file);
+  });
 }

@@ -1,8 +1,8 @@
 /** Whether fine-tuning is worth it, and which way. */
-import { holmAdjust } from '@joyul/metrics';
+import { holmAdjust, sayP } from '@joyul/metrics';
 import type { Price } from './cost.ts';
 import { formatSize, isCheaper } from './cost.ts';
-import { comparePaired, formatP, level, mean, percent } from './paired.ts';
+import { comparePaired, level, mean, percent } from './paired.ts';
 
 /** A way, as the decision sees it. */
 export interface Candidate {
@@ -52,7 +52,7 @@ function describe(choice: Judged, best: Judged, all: readonly Judged[]): string 
   const reach = `${choice.name} reaches ${percent(choice.score)}`;
   const rest = isBest
     ? 'and nothing is better'
-    : `and the best, ${best.name} with ${percent(best.score)}, is not significantly better (${formatP(choice.pValue)})`;
+    : `and the best, ${best.name} with ${percent(best.score)}, is not significantly better (${sayP(choice.pValue)})`;
   if (choice.price.kind === 'prompt') return `${reach}, ${rest}.`;
   const size = `${formatSize(choice.price.diskBytes)} besides the base model`;
   if (choice.price.kind === 'features')
@@ -61,7 +61,7 @@ function describe(choice: Judged, best: Judged, all: readonly Judged[]): string 
   const against =
     prompt === undefined
       ? ''
-      : ` The best prompt (${prompt.name}) reaches ${percent(prompt.score)}, significantly less than ${isBest ? 'that' : 'the best'} (${formatP(prompt.pValue)}).`;
+      : ` The best prompt (${prompt.name}) reaches ${percent(prompt.score)}, significantly less than ${isBest ? 'that' : 'the best'} (${sayP(prompt.pValue)}).`;
   return `The way to take is ${choice.name}: ${percent(choice.score)}, ${rest}; it is ${size}.${against}`;
 }
 

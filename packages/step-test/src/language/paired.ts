@@ -23,7 +23,3 @@ export const comparePaired = (
 
 /** A share in words. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-/** A probability in words. */
-export const formatP = (pValue: number): string =>
-  pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toPrecision(2)}`;

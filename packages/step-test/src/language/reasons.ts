@@ -1,9 +1,9 @@
 /** The four reasons to fine-tune, held against what was measured: a tuned model beside prompts for the untuned one. */
-import { signFlipTest } from '@joyul/metrics';
+import { signFlipTest, sayP } from '@joyul/metrics';
 import type { PartLoss } from '@joyul/training';
 import { meanLoss } from '@joyul/training';
 import { makeRandom } from '@joyul/data';
-import { comparePaired, formatP, level, mean, percent } from './paired.ts';
+import { comparePaired, level, mean, percent } from './paired.ts';
 
 /** Whether a reason holds for this data. */
 export type Verdict = 'holds' | 'does not hold' | 'cannot be told here';
@@ -38,7 +38,7 @@ export function judgeConsistency(
   const text = say(
     'Consistency',
     verdict,
-    `When questions are changed a little or answered again by chance, ${percent(own.tuned)} of the tuned model's answers stay, and ${percent(own.other)} of those of the best prompt (${prompt.name}; ${formatP(pValue)}).`,
+    `When questions are changed a little or answered again by chance, ${percent(own.tuned)} of the tuned model's answers stay, and ${percent(own.other)} of those of the best prompt (${prompt.name}; ${sayP(pValue)}).`,
   );
   return { name: 'consistency', verdict, ...own, pValue, text };
 }
@@ -64,7 +64,7 @@ export function judgeCapability(
   const text = say(
     'More capability',
     verdict,
-    `${better} of ${tuned.length} questions (${percent(better / count)}) are answered rightly by the tuned model and by none of ${prompts.length} prompts, ${worse} by one of these and not by the tuned model (${formatP(pValue)}).`,
+    `${better} of ${tuned.length} questions (${percent(better / count)}) are answered rightly by the tuned model and by none of ${prompts.length} prompts, ${worse} by one of these and not by the tuned model (${sayP(pValue)}).`,
   );
   return { name: 'capability', verdict, tuned: better / count, other: worse / count, pValue, text };
 }
@@ -78,7 +78,7 @@ export function judgeKnowledge(tuned: readonly PartLoss[], base: readonly PartLo
   const text = say(
     'Topic knowledge',
     verdict,
-    `The tuned model reads the test texts with a perplexity of ${own.tuned.toFixed(2)}, the untuned one with ${own.other.toFixed(2)} (${formatP(pValue)}).`,
+    `The tuned model reads the test texts with a perplexity of ${own.tuned.toFixed(2)}, the untuned one with ${own.other.toFixed(2)} (${sayP(pValue)}).`,
   );
   return { name: 'topic knowledge', verdict, ...own, pValue, text };
 }
@@ -94,7 +94,7 @@ export function judgeErrors(
   const text = say(
     'Errors mended',
     verdict,
-    `${better} ${better === 1 ? 'answer is' : 'answers are'} better than those of the best prompt (${prompt.name}), ${worse} ${worse === 1 ? 'is' : 'are'} worse (${formatP(pValue)}).`,
+    `${better} ${better === 1 ? 'answer is' : 'answers are'} better than those of the best prompt (${prompt.name}), ${worse} ${worse === 1 ? 'is' : 'are'} worse (${sayP(pValue)}).`,
   );
   return { name: 'errors mended', verdict, tuned: better, other: worse, pValue, text };
 }

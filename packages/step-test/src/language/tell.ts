@@ -1,4 +1,5 @@
 /** What is told of ways on the same questions. */
+import { formatP } from '@joyul/metrics';
 import type { PairedComparison } from '@joyul/metrics';
 import type { Context } from '../context.ts';
 import { answersAtOnce, findBest, metricNames } from '../ways.ts';
@@ -35,10 +36,7 @@ export function tellQuality(
     rows: [
       row(own, ['', '']),
       ...comparisons.map((item) =>
-        row(item, [
-          `${item.paired.better} / ${item.paired.worse}`,
-          item.pValue < 0.001 ? '< 0.001' : item.pValue.toPrecision(2),
-        ]),
+        row(item, [`${item.paired.better} / ${item.paired.worse}`, formatP(item.pValue)]),
       ),
     ],
   });
