@@ -1,5 +1,5 @@
 import { existsSync, globSync, readdirSync } from 'node:fs';
-import { basename, dirname, join, posix } from 'node:path';
+import { basename, dirname, isAbsolute, join, posix, relative } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceRange } from '../diagnostics/source.ts';
 import type { Graph, GraphStep } from '../graph/graph.ts';
@@ -92,6 +92,8 @@ class MissingFiles {
   }
 
   #suggest(path: string): string {
+    if (isAbsolute(path) && existsSync(path))
+      return `Paths are relative to the project: write "${relative(this.#graph.projectDir, path)}".`;
     const folder = dirname(path);
     const name = isGlob(path) ? undefined : findNearest(basename(path), this.#list(folder));
     if (name !== undefined) return `Did you mean "${posix.join(folder, name)}"?`;

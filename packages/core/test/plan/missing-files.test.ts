@@ -52,6 +52,13 @@ p.yaml:5:36 error FILE_MISSING  The step "r" reads out/a.txt, which does not exi
 `);
 });
 
+test('a path from the root is told as it is written from the project', async () => {
+  const told = await check(`  a: { uses: prepare, with: { source: ${import.meta.filename} } }\n`);
+  expect(told).toMatch(
+    /help: Paths are relative to the project: write "(?:\.\.\/)+.*packages\/core\/test\/plan\/missing-files\.test\.ts"\./,
+  );
+});
+
 test('a pattern that finds nothing is a warning', async () => {
   const steps = '  a: { uses: copy, with: { reads: ["data/*.csv"] } }\n';
   expect(await check(steps)).toContain(
