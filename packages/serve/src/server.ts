@@ -96,10 +96,21 @@ const requestTimeoutMs = 30_000;
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { dir, host, port } = options;
-  const text = await readFile(join(dir, 'serving.json'), 'utf8').catch(() => '{}');
-  const serving = JSON.parse(text) as { readonly name?: string; readonly task?: string }; // Written by the deploy step.
+  const read = (file: string): Promise<string> => readFile(join(dir, file), 'utf8').catch(() => '{}');
+  const serving = JSON.parse(await read('serving.json')) as {
+    readonly name?: string;
+    readonly task?: string;
+  }; // Written by the deploy step.
+  const { architectures = [] } = JSON.parse(await read('config.json')) as {
+    readonly architectures?: readonly string[];
+  }; // Hugging Face's format.
   const name = serving.name ?? basename(dir);
-  const open = serving.task === 'text-generation' ? openLanguageService : openClassifierService;
+  // A folder that nobody deployed says itself what it is.
+  const isLanguageModel =
+    serving.task === undefined
+      ? architectures.some((architecture) => architecture.endsWith('ForCausalLM'))
+      : serving.task === 'text-generation';
+  const open = isLanguageModel ? openLanguageService : openClassifierService;
   const service = await open(options, name);
   const handler = new ModelHandler(options, service, name);
   const server = createServer((request, response) => void handler.handle(request, response));

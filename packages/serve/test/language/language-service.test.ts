@@ -175,3 +175,12 @@ test('a model whose template was changed after its training is not served', asyn
     /^The model would be asked with other tokens than it was trained with\. The chat template is another: trained with \w{12}, but here is \w{12} \(sha256\)\. A fixed text and conversation give other tokens: number \d+ was \d+, and is .*\. Put tokenizer\.json/,
   );
 });
+
+test('a folder that nobody deployed is served by what its config.json says', async () => {
+  const dir = join(folder, 'plain');
+  await writeTinyLlama(dir);
+  const plain = await startServer({ ...local, dir });
+  const models = await fetch(`${plain.url}/v1/models`);
+  expect(await models.json()).toMatchObject({ data: [{ id: 'plain' }] });
+  await plain.close();
+});
