@@ -1,6 +1,7 @@
 import type { AnswerScores } from './answers.ts';
 import { bootstrapInterval, mcNemarTest } from './intervals.ts';
 import type { Interval } from './intervals.ts';
+import { mean } from './mean.ts';
 
 /** What judges written answers. */
 export type AnswerMetric = keyof AnswerScores;
@@ -23,21 +24,16 @@ export function chooseAnswerMetric(
   if (wish === 'exact_match') return 'exactMatch';
   if (wish === 'f1') return 'f1';
   if (wish === 'rouge_l') return 'rougeL';
-  return meanOf(expected.map((text) => text.split(/\s+/).length)) <= shortAnswer ? 'exactMatch' : 'rougeL';
+  return mean(expected.map((text) => text.split(/\s+/).length)) <= shortAnswer ? 'exactMatch' : 'rougeL';
 }
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 /** Two-sided probability of a mean difference at least this large by chance, from signs flipped at random (Fisher 1935). */
 export function signFlipTest(differences: readonly number[], random: () => number, draws = 2000): number {
   // Sums in another order differ in their last bits.
-  const seen = Math.abs(meanOf(differences)) - 1e-12;
+  const seen = Math.abs(mean(differences)) - 1e-12;
   let asLarge = 0;
   for (let draw = 0; draw < draws; draw++)
-    if (
-      Math.abs(meanOf(differences.map((difference) => (random() < 0.5 ? -difference : difference)))) >= seen
-    )
+    if (Math.abs(mean(differences.map((difference) => (random() < 0.5 ? -difference : difference)))) >= seen)
       asLarge++;
   return (asLarge + 1) / (draws + 1);
 }
@@ -73,10 +69,10 @@ export function comparePaired(
   const differences = first.map((value, row) => value - (second[row] ?? 0));
   const isRight = (value: number): boolean => value === 1;
   return {
-    gain: meanOf(differences),
+    gain: mean(differences),
     gainInterval: bootstrapInterval(
       differences.length,
-      (rows) => meanOf(rows.map((row) => differences[row] ?? 0)),
+      (rows) => mean(rows.map((row) => differences[row] ?? 0)),
       { random: makeRandom() },
     ),
     pValue: isRightOrWrong

@@ -1,4 +1,4 @@
-import { comparePaired, sayP } from '@joyul/metrics';
+import { comparePaired, mean, percent, sayP } from '@joyul/metrics';
 import type { PairedComparison } from '@joyul/metrics';
 
 /** One of the two models. */
@@ -31,12 +31,9 @@ export interface Decision extends Omit<PairedComparison, 'gain' | 'gainInterval'
   readonly text: string;
 }
 
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-
 /** A mean as reports show it. */
 export const formatMean = (value: number, { kind }: Pick<Judgement, 'kind'>): string =>
-  kind === 'share' ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
+  kind === 'share' ? percent(value) : value.toFixed(3);
 
 function explain(judgement: Judgement, decision: Omit<Decision, 'text'>, alpha: number): string {
   const { metric, unit, kind, values } = judgement;
@@ -71,7 +68,7 @@ export function decide(judgement: Judgement, alpha: number, makeRandom: () => ()
   const decision = {
     ...compared,
     kept: compared.gain > 0 && compared.pValue < alpha ? ('candidate' as const) : ('simpler' as const),
-    means: { candidate: meanOf(values.candidate), simpler: meanOf(values.simpler) },
+    means: { candidate: mean(values.candidate), simpler: mean(values.simpler) },
   };
   return { ...decision, text: explain(judgement, decision, alpha) };
 }

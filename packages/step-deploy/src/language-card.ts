@@ -1,4 +1,4 @@
-import { formatP } from '@joyul/metrics';
+import { formatP, percent } from '@joyul/metrics';
 import type { Prompt, Strategy } from '@joyul/training';
 import { formatEndpointUsage, formatPrompt, formatPromptUsage } from './prompt-card.ts';
 
@@ -32,7 +32,6 @@ export interface LanguageCard {
   };
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const yaml = (text: string): string => JSON.stringify(text);
 
 function formatMaking({ strategy, baseModel, trainedShare, prompt }: LanguageCard): string {

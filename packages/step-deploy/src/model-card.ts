@@ -1,4 +1,4 @@
-import { formatP } from '@joyul/metrics';
+import { formatP, percent } from '@joyul/metrics';
 import type { AdapterSpec } from '@joyul/models';
 
 /** What a model card tells; every value comes from the run. */
@@ -31,8 +31,6 @@ export interface CardContent {
     }[];
   };
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** A text as a YAML string. */
 const yaml = (text: string): string => JSON.stringify(text);

@@ -1,3 +1,4 @@
+import { percent } from '@joyul/metrics';
 import type { Advice } from './advise.ts';
 
 /** What the advice on a language model rests on. */
@@ -12,8 +13,6 @@ export interface LanguageObservation {
   readonly learningRate: number;
   readonly maxNewTokens: number;
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Says what to change next, from the curves and the answers; several pieces may apply. */
 export function adviseLanguage(seen: LanguageObservation): readonly Advice[] {

@@ -1,3 +1,5 @@
+import { percent } from '@joyul/metrics';
+
 /** What the advice rests on. */
 export interface Observation {
   readonly trainLoss: number;
@@ -30,8 +32,6 @@ export interface Advice {
   /** Params to change, by step. */
   readonly change: Readonly<Record<string, unknown>>;
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Says what to change next, from the curves and the errors; several pieces may apply. */
 export function advise(seen: Observation): readonly Advice[] {

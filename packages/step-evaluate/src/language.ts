@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '@joyul/data';
-import { scoreAnswer } from '@joyul/metrics';
+import { mean, percent, scoreAnswer } from '@joyul/metrics';
 import { nameGrader } from '@joyul/metrics/graders';
 import type { Grade } from '@joyul/metrics/graders';
 import { gradeAnswers, measurePrompted, openAnswerer, questionsOf } from '@joyul/training';
@@ -12,11 +12,8 @@ import { describeChanges, measureChanges, tellChanges } from './forgetting.ts';
 import { describeProbes, measureProbes } from './probe.ts';
 import { readTraining } from './training-files.ts';
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shorten = (text: string): string =>
   (text.length > 120 ? `${text.slice(0, 117)}...` : text).replaceAll('\n', ' ');
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 /** The model's answers to the validation questions, asked as it was tuned to be. */
 async function answer(

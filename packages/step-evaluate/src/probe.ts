@@ -1,7 +1,7 @@
 /** How well a linear head tells the right answer from what a model has made of a question, before and after tuning. */
 import { makeRandom, shuffle } from '@joyul/data';
 import type { Dataset } from '@joyul/data';
-import { mcNemarTest, sayP } from '@joyul/metrics';
+import { mcNemarTest, percent, sayP } from '@joyul/metrics';
 import { answerByFeatures, openLanguageModel, questionsOf } from '@joyul/training';
 import type { HeadTask } from '@joyul/training';
 import type { Context } from './context.ts';
@@ -61,6 +61,5 @@ export async function measureProbes(
 
 /** Says what tuning did to the model's states. */
 export function describeProbes({ questions, before, after, pValue }: ProbeChange): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   return `A linear head on the tuned model's states gets ${percent(after)} of ${questions} validation questions right, on the untuned model's ${percent(before)} (${sayP(pValue)}).`;
 }

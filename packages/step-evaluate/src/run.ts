@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readDataset } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
-import { calibrationError, logLoss, measureClassification, wilsonInterval } from '@joyul/metrics';
+import { calibrationError, logLoss, measureClassification, percent, wilsonInterval } from '@joyul/metrics';
 import type { ClassificationMetrics } from '@joyul/metrics';
 import { openPredictor } from '@joyul/training';
 import type { Evaluation, Prediction } from '@joyul/training';
@@ -11,7 +11,6 @@ import type { Context } from './context.ts';
 import { evaluateLanguage } from './language.ts';
 import { readTraining } from './training-files.ts';
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shorten = (text: string): string =>
   (text.length > 90 ? `${text.slice(0, 87)}...` : text).replaceAll('\n', ' ');
 

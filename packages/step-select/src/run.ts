@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
 import type { Dataset, Row } from '@joyul/data';
-import { crossValidateProbe, nearestNeighbours, wilsonInterval } from '@joyul/metrics';
+import { crossValidateProbe, nearestNeighbours, percent, wilsonInterval } from '@joyul/metrics';
 import type { Interval } from '@joyul/metrics';
 import { blockOf, writeModel } from '@joyul/models';
 import type { BertFolder } from '@joyul/models';
@@ -86,8 +86,6 @@ async function countWeights(model: BertFolder, layers: number): Promise<number> 
   const tensors = await model.readTensors((name) => isKept(name, layers));
   return [...tensors.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function choose(
   scored: readonly Scored[],

@@ -1,3 +1,5 @@
+import { percent } from '@joyul/metrics';
+
 /** What the choice of a method rests on. */
 export interface Evidence {
   /** Labelled training rows. */
@@ -21,8 +23,6 @@ export interface Decision {
   readonly reason: string;
   readonly confidence: 'low' | 'medium' | 'high';
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Weights above which training every layer is long on few cores. */
 const heavyPerCore = 100e6;

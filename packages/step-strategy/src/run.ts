@@ -3,7 +3,7 @@ import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
 import { makeRandom, openTokenizer, readDataset, shuffle } from '@joyul/data';
 import type { DatasetHeader } from '@joyul/data';
-import { crossValidateProbe, fitBagOfWords } from '@joyul/metrics';
+import { crossValidateProbe, fitBagOfWords, percent } from '@joyul/metrics';
 import { AdapterError, blockOf, lowestAdaptedBlock, planAdapters, weightSpecsOf } from '@joyul/models';
 import type { AdapterPlan, AdapterSpec, BertFolder, ModelFolder } from '@joyul/models';
 import {
@@ -30,8 +30,6 @@ export type Context = StepContext<
   Ports,
   { readonly strategy: { readonly type: 'strategy' } }
 >;
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The top layers of a model, by name. */
 function topLayers(model: ModelFolder, count: number): readonly string[] {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Row } from '@joyul/data';
 import { makeRandom, readDataset, shuffle } from '@joyul/data';
-import { chooseAnswerMetric, holmAdjust, smallestDetectable } from '@joyul/metrics';
+import { chooseAnswerMetric, holmAdjust, mean, percent, smallestDetectable } from '@joyul/metrics';
 import { answerByFeatures, openLanguageModel, questionsOf } from '@joyul/training';
 import type { Question } from '@joyul/training';
 import { StepFailure } from '@joyul/plugin-api';
@@ -13,7 +13,7 @@ import { listTrained } from './language/describe-trained.ts';
 import type { Trained } from './language/describe-trained.ts';
 import { describeLosses, judgeTexts, measureAll, tellLosses } from './language/losses.ts';
 import type { AllLosses } from './language/losses.ts';
-import { comparePaired, mean, percent } from './language/paired.ts';
+import { comparePaired } from './language/paired.ts';
 import { judgeCapability, judgeConsistency, judgeErrors } from './language/reasons.ts';
 import type { Reason } from './language/reasons.ts';
 import {

@@ -5,13 +5,14 @@ import { readDataset, readTestSplit } from '@joyul/data';
 import type { Row } from '@joyul/data';
 import {
   calibrationError,
+  formatP,
   holmAdjust,
   logLoss,
   mcNemarTest,
   measureClassification,
-  smallestDetectable,
-  formatP,
+  percent,
   sayP,
+  smallestDetectable,
 } from '@joyul/metrics';
 import type { ClassificationMetrics, McNemar } from '@joyul/metrics';
 import { openPredictor } from '@joyul/training';
@@ -34,7 +35,6 @@ interface Comparison {
   readonly pValue: number;
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shownExamples = 3;
 
 function compare(

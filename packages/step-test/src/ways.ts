@@ -1,7 +1,7 @@
 /** Ways to get answers: tuned models, and prompts for the untuned one. */
 import type { Row } from '@joyul/data';
 import { makeRandom } from '@joyul/data';
-import { answerMetricNames, bootstrapInterval } from '@joyul/metrics';
+import { answerMetricNames, bootstrapInterval, mean } from '@joyul/metrics';
 import type { AnswerMetric, Interval } from '@joyul/metrics';
 import { makeAsk, openAnswerer, questionsOf, readPrompt } from '@joyul/training';
 import type { Answer, AnswerOptions, Answerer, Ask, Question } from '@joyul/training';
@@ -9,7 +9,6 @@ import type { Context } from './context.ts';
 import { isCheaper } from './language/cost.ts';
 import type { Cost, Price, WayKind } from './language/cost.ts';
 import type { Trained } from './language/describe-trained.ts';
-import { mean } from './language/paired.ts';
 import { perturbations } from './perturb.ts';
 import { scoreAnswers } from './score-answers.ts';
 import type { Scores } from './score-answers.ts';

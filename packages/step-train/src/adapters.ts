@@ -1,3 +1,4 @@
+import { percent } from '@joyul/metrics';
 import { join } from 'node:path';
 import { StepFailure } from '@joyul/plugin-api';
 import type { StepContext } from '@joyul/plugin-api';
@@ -5,8 +6,6 @@ import { bertWeightSpecs, readAdapter, weightSpecsOf, writeAdapter } from '@joyu
 import type { Adapter, BertFolder, ModelFolder } from '@joyul/models';
 import { measureMerge } from '@joyul/training';
 import type { EffectiveChange, MergeCheck, Strategy, TrainResult } from '@joyul/training';
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Validation rows on which the merged weights are compared with weights and adapter apart. */
 const comparedRows = 16;

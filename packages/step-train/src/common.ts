@@ -1,4 +1,5 @@
 /** What training of any kind tells and writes. */
+import { percent } from '@joyul/metrics';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseBackend, choosePrecision } from '@joyul/compute';
@@ -28,9 +29,6 @@ export type Context = StepContext<
   Ports,
   { readonly trained: { readonly type: 'trained-model' } }
 >;
-
-/** A share in words. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** What a training was done with, and what its evaluations say besides the loss, by Hugging Face's names. */
 interface History<E extends EvaluationPoint> {

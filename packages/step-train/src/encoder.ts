@@ -1,6 +1,6 @@
 import { openTokenizer } from '@joyul/data';
 import type { Dataset, Tokenizer } from '@joyul/data';
-import { mcNemarTest } from '@joyul/metrics';
+import { mcNemarTest, percent } from '@joyul/metrics';
 import { isMaskedHead, writeModel } from '@joyul/models';
 import type { BertFolder, NamedTensor } from '@joyul/models';
 import {
@@ -28,7 +28,6 @@ import {
   checkTrainability,
   makeListeners,
   makeTakePrefix,
-  percent,
   tellBackend,
   tellBefore,
   tellMemory,

@@ -1,3 +1,4 @@
+import { percent } from '@joyul/metrics';
 import { join } from 'node:path';
 import type { Dataset, LanguageEncoder, Row } from '@joyul/data';
 import { llamaWeightSpecs, writeAdapter, writeModel } from '@joyul/models';
@@ -25,7 +26,6 @@ import {
   checkTrainability,
   makeListeners,
   makeTakePrefix,
-  percent,
   tellBackend,
   tellBefore,
   tellMemory,

@@ -1,4 +1,5 @@
 /** Prompting: what is searched is what to ask, and no weight changes. */
+import { percent } from '@joyul/metrics';
 import { copyFile, link, readdir, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ import type {
   Strategy,
   Trainability,
 } from '@joyul/training';
-import { checkTrainability, percent, tellBackend } from './common.ts';
+import { checkTrainability, tellBackend } from './common.ts';
 import type { Context } from './common.ts';
 
 /** Examples that a prompt may be given along; more are drawn from. */

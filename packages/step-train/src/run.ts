@@ -1,3 +1,4 @@
+import { percent } from '@joyul/metrics';
 import { StepFailure } from '@joyul/plugin-api';
 import { openTokenizer, readDataset } from '@joyul/data';
 import type { Dataset } from '@joyul/data';
@@ -25,7 +26,6 @@ import {
   checkTrainability,
   makeListeners,
   makeTakePrefix,
-  percent,
   tellBackend,
   tellBefore,
   tellMemory,

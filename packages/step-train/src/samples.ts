@@ -1,11 +1,11 @@
 /** What a language model answers while it learns. */
+import { percent } from '@joyul/metrics';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LanguageEncoder, Row } from '@joyul/data';
 import { questionsOf } from '@joyul/training';
 import type { LanguageEvaluation, LanguageTrainResult, Question, SamplePlan } from '@joyul/training';
 import type { Context } from './common.ts';
-import { percent } from './common.ts';
 
 /** Answers of which the report shows this many characters. */
 const shownCharacters = 400;

@@ -1,8 +1,8 @@
 /** Whether fine-tuning is worth it, and which way. */
-import { holmAdjust, sayP } from '@joyul/metrics';
+import { holmAdjust, mean, percent, sayP } from '@joyul/metrics';
 import type { Price } from './cost.ts';
 import { formatSize, isCheaper } from './cost.ts';
-import { comparePaired, level, mean, percent } from './paired.ts';
+import { comparePaired, level } from './paired.ts';
 
 /** A way, as the decision sees it. */
 export interface Candidate {

@@ -3,10 +3,6 @@ import { makeRandom } from '@joyul/data';
 import { comparePaired as comparePairedValues } from '@joyul/metrics';
 import type { PairedComparison } from '@joyul/metrics';
 
-/** The mean; 0 of nothing. */
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-
 /** A difference is no chance below this. */
 export const level = 0.05;
 
@@ -20,6 +16,3 @@ export const comparePaired = (
     makeRandom: () => makeRandom(seed),
     isRightOrWrong: [...first, ...second].every((value) => value === 0 || value === 1),
   });
-
-/** A share in words. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

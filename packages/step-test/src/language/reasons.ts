@@ -1,9 +1,9 @@
 /** The four reasons to fine-tune, held against what was measured: a tuned model beside prompts for the untuned one. */
-import { signFlipTest, sayP } from '@joyul/metrics';
+import { mean, percent, sayP, signFlipTest } from '@joyul/metrics';
 import type { PartLoss } from '@joyul/training';
 import { meanLoss } from '@joyul/training';
 import { makeRandom } from '@joyul/data';
-import { comparePaired, level, mean, percent } from './paired.ts';
+import { comparePaired, level } from './paired.ts';
 
 /** Whether a reason holds for this data. */
 export type Verdict = 'holds' | 'does not hold' | 'cannot be told here';

@@ -1,11 +1,10 @@
 /** What is told of ways on the same questions. */
-import { formatP } from '@joyul/metrics';
+import { formatP, mean, percent } from '@joyul/metrics';
 import type { PairedComparison } from '@joyul/metrics';
 import type { Context } from '../context.ts';
 import { answersAtOnce, findBest, metricNames } from '../ways.ts';
 import type { Metric, Result } from '../ways.ts';
 import { breakEven, formatSeconds, formatSize } from './cost.ts';
-import { mean, percent } from './paired.ts';
 
 /** A way, and what the tested model is beside it. */
 export interface Comparison extends Result {

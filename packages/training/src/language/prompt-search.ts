@@ -1,4 +1,4 @@
-import { areShortAnswers, scoreAnswer } from '@joyul/metrics';
+import { areShortAnswers, mean, scoreAnswer } from '@joyul/metrics';
 import type { PromptSpace } from '../formats.ts';
 import type { Answer, Question } from './answer-rows.ts';
 import type { Answerer } from './answerer.ts';
@@ -63,9 +63,6 @@ export function planRounds(prompts: number, questions: number): readonly PromptR
   }));
   return planned.filter(({ questions: count }, round) => count !== planned[round - 1]?.questions);
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 /** The better first; of equals the one that is asked with fewer tokens. */
 const compareTrials = (left: PromptTrial, right: PromptTrial): number =>

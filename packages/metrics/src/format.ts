@@ -1,3 +1,6 @@
+/** A share in words: `93.6 %`. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
 /** A probability as tables have it. */
 export const formatP = (pValue: number): string => (pValue < 0.001 ? '< 0.001' : pValue.toPrecision(2));
 
