@@ -2,10 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';
+import { StepFailure } from '@joyul/plugin-api';
+import { openStepModel } from '@joyul/training';
 import { openClassifierService } from './classifier-service.ts';
 import { RequestError, asRequestError, authorize, formatError, readBody, sendJson } from './http.ts';
 import { openLanguageService } from './language/language-service.ts';
 import { ServerMetrics } from './metrics.ts';
+import { ServeError } from './service.ts';
 import type { ServeOptions, Service } from './service.ts';
 
 /** A running server. */
@@ -88,30 +91,38 @@ class ModelHandler {
 
 const requestTimeoutMs = 30_000;
 
+/** Whether a folder holds what continues texts; one that nobody deployed says so by its model. */
+async function isLanguageModel(dir: string, task: string | undefined): Promise<boolean> {
+  if (task !== undefined) return task === 'text-generation';
+  const { architecture } = await openStepModel(
+    dir,
+    'Name a folder that deploy wrote, or a model with whole files.',
+  );
+  return architecture === 'llama';
+}
+
+async function openService(options: ServeOptions, name: string, task: string | undefined): Promise<Service> {
+  const open = (await isLanguageModel(options.dir, task)) ? openLanguageService : openClassifierService;
+  return open(options, name);
+}
+
+const describeFailure = ({ message, problems, help }: StepFailure): string =>
+  [message, ...problems.map((problem) => problem.message), help ?? ''].join(' ').trim();
+
 /**
  * Serves a deployed model over HTTP. It starts only when the model gives the logits that were stored at its
  * deployment, so what is served is what was tested.
  *
- * @throws when the model does not reproduce its stored answers.
+ * @throws ServeError when the folder cannot be served, or the model does not reproduce its stored answers.
  */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { dir, host, port } = options;
-  const read = (file: string): Promise<string> => readFile(join(dir, file), 'utf8').catch(() => '{}');
-  const serving = JSON.parse(await read('serving.json')) as {
-    readonly name?: string;
-    readonly task?: string;
-  }; // Written by the deploy step.
-  const { architectures = [] } = JSON.parse(await read('config.json')) as {
-    readonly architectures?: readonly string[];
-  }; // Hugging Face's format.
+  const text = await readFile(join(dir, 'serving.json'), 'utf8').catch(() => '{}');
+  const serving = JSON.parse(text) as { readonly name?: string; readonly task?: string }; // Written by the deploy step.
   const name = serving.name ?? basename(dir);
-  // A folder that nobody deployed says itself what it is.
-  const isLanguageModel =
-    serving.task === undefined
-      ? architectures.some((architecture) => architecture.endsWith('ForCausalLM'))
-      : serving.task === 'text-generation';
-  const open = isLanguageModel ? openLanguageService : openClassifierService;
-  const service = await open(options, name);
+  const service = await openService(options, name, serving.task).catch((error: unknown) => {
+    throw error instanceof StepFailure ? new ServeError(describeFailure(error), { cause: error }) : error;
+  });
   const handler = new ModelHandler(options, service, name);
   const server = createServer((request, response) => void handler.handle(request, response));
   server.requestTimeout = requestTimeoutMs;

@@ -85,6 +85,7 @@ export type {
 export { trainLanguageModel } from './language/train-language-model.ts';
 export { valuesOf } from './model-values.ts';
 export { openEncoder } from './open-encoder.ts';
+export { openStepModel } from './open-step-model.ts';
 export { describeMemory, requireMemory } from './memory-plan.ts';
 export type { MemoryAlternative } from './memory-plan.ts';
 export { openPredictor, softmaxOf } from './predictor.ts';

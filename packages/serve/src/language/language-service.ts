@@ -4,7 +4,6 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { ChatTemplateError } from '@joyul/data';
 import type { ChatMessage } from '@joyul/data';
-import { StepFailure } from '@joyul/plugin-api';
 import { makeAsk, openGenerator, openLanguageModel, openLiveGenerator, readPrompt } from '@joyul/training';
 import type { LanguageModel, LiveGenerator } from '@joyul/training';
 import { changedModel } from '../classifier-service.ts';
@@ -72,9 +71,7 @@ export async function openLanguageService(options: ServeOptions, name: string): 
     throw new ServeError(
       `${dir} holds a prompt and no model: ${prompt.endpoint.model} at ${prompt.endpoint.url} answers it. Ask that server.`,
     );
-  const language = await openLanguageModel(dir).catch((error: unknown) => {
-    throw error instanceof StepFailure ? new ServeError(describeFailure(error), { cause: error }) : error;
-  });
+  const language = await openLanguageModel(dir);
   await checkGolden(language, options);
   const generator = await openLiveGenerator({
     model: language.model,
@@ -99,9 +96,6 @@ export async function openLanguageService(options: ServeOptions, name: string): 
     },
   };
 }
-
-const describeFailure = ({ message, problems, help }: StepFailure): string =>
-  [message, ...problems.map((problem) => problem.message), help ?? ''].join(' ').trim();
 
 /** What a model said to one prompt. */
 interface Reply {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openGenerator, openLanguageModel, writePrompt } from '@joyul/training';
 import { writeTinyLlama } from '@joyul/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startServer } from '../../src/index.ts';
+import { ServeError, startServer } from '../../src/index.ts';
 import type { RunningServer } from '../../src/index.ts';
 
 let folder: string;
@@ -183,4 +183,14 @@ test('a folder that nobody deployed is served by what its config.json says', asy
   const models = await fetch(`${plain.url}/v1/models`);
   expect(await models.json()).toMatchObject({ data: [{ id: 'plain' }] });
   await plain.close();
+});
+
+test('a model that is of no known kind is refused in words', async () => {
+  const dir = await mkdtemp(join(folder, 'other-'));
+  await writeFile(join(dir, 'config.json'), '{"model_type": "gpt_neox"}');
+  await expect(startServer({ ...local, dir })).rejects.toThrow(
+    new ServeError(
+      'config.json does not describe a model that can be tuned here: "model_type" is "gpt_neox"; only "bert", "llama", "mistral" are supported. Name a folder that deploy wrote, or a model with whole files.',
+    ),
+  );
 });
