@@ -60,14 +60,12 @@ function readOptions(params: PrepareParams, context: Context): ReadOptions {
 const plural = (count: number, one: string): string =>
   `${count.toLocaleString('en-US')} ${one}${count === 1 ? '' : 's'}`;
 
-const unitNames = { document: 'document', paragraph: 'paragraph', line: 'line' } as const;
-
 function describeSource(reference: string, { verdicts, texts }: SourceSummary): readonly string[] {
   const parts = (['document', 'paragraph', 'line'] as const).flatMap((unit) => {
     const count = texts[unit] ?? 0;
     if (count === 0) return [];
     const other = unit === 'document' ? '' : '; set texts: document for whole files';
-    return [`Read as texts: ${plural(count, unitNames[unit])}${other}.`];
+    return [`Read as texts: ${plural(count, unit)}${other}.`];
   });
   return [...verdicts.map(formatVerdict), ...parts].map((text) => `${reference}: ${text}`);
 }

@@ -1,23 +1,12 @@
-import { openTokenizer } from '@joyul/data';
-import type { Dataset, Tokenizer } from '@joyul/data';
-import { mcNemarTest, percent } from '@joyul/metrics';
+import type { Dataset } from '@joyul/data';
+import { mcNemarTest, percent, sayP } from '@joyul/metrics';
 import { isMaskedHead, writeModel } from '@joyul/models';
-import type { BertFolder, NamedTensor } from '@joyul/models';
-import {
-  describeMemory,
-  encodeRows,
-  openEncoder,
-  probeEncoder,
-  readHparams,
-  readStrategy,
-  readUnlabelled,
-  trainEncoder,
-} from '@joyul/training';
+import type { NamedTensor } from '@joyul/models';
+import { describeMemory, encodeRows, probeEncoder, readUnlabelled, trainEncoder } from '@joyul/training';
 import type {
   EncoderEvaluation,
   EncoderTrainResult,
   Example,
-  Hparams,
   Objective,
   ProbeScore,
   Strategy,
@@ -36,6 +25,8 @@ import {
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { openEncoderInputs } from './encoder-inputs.ts';
+import type { EncoderInputs } from './encoder-inputs.ts';
 
 /** What an objective is, in words. */
 const tasks: Readonly<Record<Objective, string>> = {
@@ -49,24 +40,17 @@ const tasks: Readonly<Record<Objective, string>> = {
 const measuresOf = ({ measures }: EncoderEvaluation): EncoderEvaluation['measures'] => measures;
 
 /** What this stage trains, with what. */
-interface Stage {
-  readonly model: BertFolder;
-  readonly tokenizer: Tokenizer;
+interface Stage extends EncoderInputs {
   readonly strategy: Strategy;
-  readonly hparams: Hparams;
   readonly objective: Objective;
 }
 
-async function openStage({ inputs, params }: Context): Promise<Stage> {
-  const [strategy, { values: hparams }, model, tokenizer] = await Promise.all([
-    readStrategy(inputs.strategy),
-    readHparams(inputs.hparams),
-    openEncoder(inputs.weights),
-    openTokenizer(inputs.weights),
-  ]);
+async function openStage(strategy: Strategy, context: Context): Promise<Stage> {
+  const opened = await openEncoderInputs(context);
+  const { model, tokenizer } = opened;
   const suited = model.maskedHead.length > 0 && tokenizer.maskId !== undefined ? 'masked' : 'contrastive';
-  const objective = params.objective === 'auto' ? suited : params.objective;
-  return { model, tokenizer, strategy, hparams, objective };
+  const { objective } = context.params;
+  return { ...opened, strategy, objective: objective === 'auto' ? suited : objective };
 }
 
 /** Labelled rows that features are probed with. */
@@ -107,8 +91,8 @@ function tellProbe({ emit }: Context, before: ProbeScore, after: ProbeScore): vo
     last === first
       ? ''
       : pValue < 0.05
-        ? `, a difference that is not chance (p = ${pValue.toFixed(3)})`
-        : `, a difference that may be chance (p = ${pValue.toFixed(2)})`;
+        ? `, a difference that is not chance (${sayP(pValue)})`
+        : `, a difference that may be chance (${sayP(pValue)})`;
   const isWorse = last < first;
   emit({
     type: 'finding',
@@ -182,10 +166,10 @@ async function writeEncoder(
 }
 
 /** Trains an encoder on the unlabelled texts of a data set, and writes it. */
-export async function trainOnTexts(dataset: Dataset, context: Context): Promise<void> {
+export async function trainOnTexts(dataset: Dataset, strategy: Strategy, context: Context): Promise<void> {
   const { outputs, seed, backend, signal, scratch, emit } = context;
-  const stage = await openStage(context);
-  const { model, tokenizer, strategy, hparams, objective } = stage;
+  const stage = await openStage(strategy, context);
+  const { model, tokenizer, hparams, objective } = stage;
   const rows = await readUnlabelled(dataset, seed);
   const encode = (split: 'train' | 'validation'): readonly Example[] =>
     encodeRows(rows[split], tokenizer, [], hparams.max_length);

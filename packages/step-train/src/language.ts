@@ -8,7 +8,6 @@ import {
   keepTrainingTime,
   openLanguageModel,
   readHparams,
-  readStrategy,
   readUnlabelled,
   trainLanguageModel,
 } from '@joyul/training';
@@ -125,10 +124,9 @@ async function writeTrained(
 }
 
 /** Trains a language model and writes it. */
-export async function trainLanguage(dataset: Dataset, context: Context): Promise<void> {
+export async function trainLanguage(dataset: Dataset, strategy: Strategy, context: Context): Promise<void> {
   const { inputs, outputs, seed, backend, signal, scratch, emit } = context;
-  const [strategy, { values: hparams }, { model, encoder, encoding }] = await Promise.all([
-    readStrategy(inputs.strategy),
+  const [{ values: hparams }, { model, encoder, encoding }] = await Promise.all([
     readHparams(inputs.hparams),
     openLanguageModel(inputs.weights),
   ]);

@@ -1,25 +1,10 @@
 import { percent } from '@joyul/metrics';
 import { StepFailure } from '@joyul/plugin-api';
-import { openTokenizer, readDataset } from '@joyul/data';
+import { readDataset } from '@joyul/data';
 import type { Dataset } from '@joyul/data';
 import { writeModel } from '@joyul/models';
-import {
-  describeMemory,
-  describeTrunk,
-  encodeRows,
-  openEncoder,
-  readHparams,
-  readStrategy,
-  trainClassifier,
-} from '@joyul/training';
-import type {
-  Evaluation,
-  Hparams,
-  Strategy,
-  TrainOptions,
-  TrainResult,
-  TrainingStart,
-} from '@joyul/training';
+import { describeMemory, describeTrunk, encodeRows, readStrategy, trainClassifier } from '@joyul/training';
+import type { Evaluation, Strategy, TrainOptions, TrainResult, TrainingStart } from '@joyul/training';
 import { keepAdapter, openAdapter } from './adapters.ts';
 import {
   StartWatch,
@@ -34,6 +19,7 @@ import {
   writeHistory,
 } from './common.ts';
 import type { Context } from './common.ts';
+import { openEncoderInputs } from './encoder-inputs.ts';
 import { trainOnTexts } from './encoder.ts';
 import { trainLanguage } from './language.ts';
 import { searchForPrompt } from './prompt.ts';
@@ -81,21 +67,6 @@ function tellActivity({ emit }: Pick<Context, 'emit'>, { blocks }: Pick<Strategy
   emit({ type: 'progress', activity, done: 0 });
 }
 
-async function readInputs({ inputs }: Pick<Context, 'inputs'>): Promise<{
-  readonly strategy: Strategy;
-  readonly hparams: Hparams;
-  readonly model: Awaited<ReturnType<typeof openEncoder>>;
-  readonly tokenizer: Awaited<ReturnType<typeof openTokenizer>>;
-}> {
-  const [strategy, { values: hparams }, model, tokenizer] = await Promise.all([
-    readStrategy(inputs.strategy),
-    readHparams(inputs.hparams),
-    openEncoder(inputs.weights),
-    openTokenizer(inputs.weights),
-  ]);
-  return { strategy, hparams, model, tokenizer };
-}
-
 /** Trains and writes the model. */
 export async function runTrain(context: Context): Promise<void> {
   const dataset = await readDataset(context.inputs.dataset);
@@ -103,11 +74,11 @@ export async function runTrain(context: Context): Promise<void> {
   if (strategy.method === 'prompt') return searchForPrompt(dataset, strategy, context);
   if (dataset.header.task !== 'classification') {
     refuseObjective(context);
-    return trainLanguage(dataset, context);
+    return trainLanguage(dataset, strategy, context);
   }
   return context.params.data === 'unlabelled'
-    ? trainOnTexts(dataset, context)
-    : trainOnLabels(dataset, context);
+    ? trainOnTexts(dataset, strategy, context)
+    : trainOnLabels(dataset, strategy, context);
 }
 
 /** Objectives are an encoder's: a decoder guesses the next token of labelled and unlabelled texts alike. */
@@ -120,9 +91,9 @@ function refuseObjective({ params: { objective } }: Context): void {
   );
 }
 
-async function trainOnLabels(dataset: Dataset, context: Context): Promise<void> {
+async function trainOnLabels(dataset: Dataset, strategy: Strategy, context: Context): Promise<void> {
   const { outputs, seed, backend, signal, scratch, sharedDir } = context;
-  const { strategy, hparams, model, tokenizer } = await readInputs(context);
+  const { hparams, model, tokenizer } = await openEncoderInputs(context);
   const { labels } = dataset.header;
   const encode = async (split: 'train' | 'validation'): Promise<TrainOptions['train']> =>
     encodeRows(await dataset.rows(split), tokenizer, labels, hparams.max_length);
